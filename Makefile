@@ -1,0 +1,43 @@
+# Two commands for people: `make demo` and `make test`. The rest serve these two.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+TORCH := $(shell grep -m1 '^torch==' constraints.txt)
+
+.PHONY: demo test everything check clean
+.DELETE_ON_ERROR:
+
+demo: .venv/core.done
+	@$(BIN)/unpool demo
+
+test: check
+	@$(BIN)/python -m pytest
+
+check: .venv/everything.done
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy unpool
+
+everything: .venv/everything.done
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "make: Python's venv module is missing: apt-get install python3-venv"; exit 2; }
+	@echo "making a virtual environment in .venv"
+	@$(PYTHON) -m venv .venv
+
+# torch comes first and by its exact version: an open range would fetch gigabytes of CUDA libraries.
+.venv/core.done: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing torch (1 of 2)"
+	@$(PIP) install $(TORCH)
+	@echo "installing unpool and what it needs (2 of 2)"
+	@$(PIP) install -c constraints.txt -e ".[faces]"
+	@touch $@
+
+.venv/everything.done: .venv/core.done
+	@echo "installing every extra, the peers and the test tools"
+	@$(PIP) install -c constraints.txt -e ".[all,bench,test]"
+	@touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info

@@ -1,0 +1,38 @@
+"""unpool: pictures into codes, and codes back into pictures."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Public name -> where it lives. Resolved on first use, so that `import unpool` loads nothing.
+_PUBLIC = {
+    "UnpoolError": "unpool.errors",
+    "Picture": "unpool.images.picture",
+    "read": "unpool.images.reading",
+    "write": "unpool.images.writing",
+    "load": "unpool.zoo.loading",
+    "explain": "unpool.explanation.api",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from unpool.errors import UnpoolError as UnpoolError
+    from unpool.explanation.api import explain as explain
+    from unpool.images.picture import Picture as Picture
+    from unpool.images.reading import read as read
+    from unpool.images.writing import write as write
+    from unpool.zoo.loading import load as load
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'unpool' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""`python -m unpool`."""
+
+from unpool.cli import main
+
+main()
