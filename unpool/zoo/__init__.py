@@ -1,0 +1,1 @@
+"""The weights we ship: one record each, loading, measuring, export."""

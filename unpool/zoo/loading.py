@@ -1,0 +1,30 @@
+"""`load`: a model's name to the object that answers a user's calls."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unpool.errors import ModelError
+from unpool.zoo.runtime import choose_device, prepare
+from unpool.zoo.table import PREDICTORS
+from unpool.zoo.weights import load_module
+
+
+def load(name: str | Path, device: "str | torch.device" = "auto") -> Any:
+    """The predictor of a model: it takes paths, PIL images, arrays or tensors, and holds `.module` and `.record`.
+
+    name: a name that `unpool models` lists, or the path of a weight file.
+    device: "auto", "cpu" or "cuda".
+    Raises `ModelError` for an unknown name, a damaged file, or a device that is not there.
+
+    >>> load("efficientnet-lite0").record.task
+    'classification'
+    """
+    where = choose_device(device)
+    module, record = load_module(name)
+    if record.task not in PREDICTORS:
+        raise ModelError(f"{name}: this version of unpool does not know what to do with a model for {record.task!r}")
+    module_name, _, class_name = PREDICTORS[record.task].partition(":")
+    return getattr(importlib.import_module(module_name), class_name)(prepare(module, where), record, where)

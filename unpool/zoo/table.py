@@ -1,0 +1,17 @@
+"""What exists, as names and dotted strings. Only `load` and the command line resolve them."""
+
+# Task of a record -> the class that answers a user's calls, constructed as Predictor(module, record, device).
+PREDICTORS = {
+    "classification": "unpool.zoo.imagenet:Classifier",
+}
+
+# Networks whose weights travel in a package of their own: name -> function () -> (module, record).
+PACKAGED = {
+    "efficientnet-lite0": "unpool.zoo.imagenet:efficientnet_lite0",
+}
+
+# `unpool bench WING` -> function bench(*, quick, data, report) -> dict.
+BENCHES: dict[str, str] = {}
+
+# Packages of unpool that may hold a network named by a record. Nothing else is imported on a file's word.
+NETWORK_HOMES = ("nn", "zoo", "explanation", "autoencoders", "generation", "restoration", "codec", "faces", "train")
