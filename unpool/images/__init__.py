@@ -1,0 +1,1 @@
+"""Pictures in and out, safely: decoding, colour, EXIF, degradations, metrics, tiles, and a page to show them on."""

@@ -1,0 +1,121 @@
+"""`write`: a picture to a file, whole or not at all."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from unpool.errors import PictureError
+from unpool.images import colour, exif, wide
+from unpool.images.atomic import atomic
+from unpool.images.formats import Format, format_of_suffix
+from unpool.images.picture import Picture
+
+_QUALITY = {"JPEG": 92, "WebP": 90, "AVIF": 80}
+_LOSSLESS = ("PNG", "TIFF", "JPEG 2000")
+
+
+def check_output(path: str | os.PathLike[str], *, height: int, width: int, alpha: bool = False) -> None:
+    """Refuse, before any work is done, a place where a picture of this size could not be written.
+
+    Raises:
+        PictureError: a suffix of no format, a format that holds no such size or no transparency, or no such folder.
+    """
+    place = Path(path)
+    known = format_of_suffix(place)
+    if place.is_dir():
+        raise PictureError(f"{place} is a folder: give the name of a file to write")
+    if not place.absolute().parent.is_dir():
+        raise PictureError(f"there is no folder {place.parent}: make it first")
+    if max(height, width) > known.longest_side:
+        raise PictureError(
+            f"{known.name} holds at most {known.longest_side:,} pixels a side, this picture has {width:,}x{height:,}: "
+            "write PNG or TIFF"
+        )
+    if alpha and not known.alpha:
+        raise PictureError(f"{known.name} holds no transparency: write PNG or WebP, or give a background")
+
+
+def write(
+    picture: Picture,
+    path: str | os.PathLike[str],
+    *,
+    quality: int | None = None,
+    lossless: bool = False,
+    icc: bool = False,
+    background: tuple[int, int, int] | None = None,
+) -> None:
+    """Write a picture to a file, in the format that the suffix names, atomically: whole or not at all.
+
+    PNG, TIFF and JPEG 2000 (without a quality) are lossless and hold 16 bits; JPEG, WebP and AVIF get 8 bits, rounded.
+    The file says that it is sRGB, or carries the picture's own profile with `icc`.
+
+    Args:
+        picture: what to write.
+        path: where to; `.jpg .jpeg .png .webp .avif .tif .tiff .jp2`.
+        quality: 1 to 100, of the formats that lose something; JPEG 92, WebP 90, AVIF 80 where None.
+        lossless: WebP and JPEG 2000 without loss.
+        icc: convert back to the profile the picture was read with, and write it into the file.
+        background: 8-bit RGB to put behind transparent pixels. Needed for JPEG, which has no transparency.
+
+    Raises:
+        PictureError: the format cannot hold the picture, or there is no such folder.
+    """
+    known = format_of_suffix(path)
+    if quality is not None and not 1 <= quality <= 100:
+        raise PictureError(f"quality is {quality}: give 1 to 100")
+    if picture.alpha is not None:
+        picture = _flattened(picture, background, known)
+    check_output(path, height=picture.height, width=picture.width, alpha=picture.alpha is not None)
+    if picture.bit_depth == 16 and not known.sixteen_bit:
+        picture = picture.with_depth(8)
+    data = _encoded(picture, known, quality, lossless, icc)
+    with atomic(path) as beside:
+        beside.write_bytes(data)
+
+
+def _flattened(picture: Picture, background: tuple[int, int, int] | None, known: Format) -> Picture:
+    """The picture on its background; without its alpha where a format that has none loses nothing by it."""
+    assert picture.alpha is not None
+    top = int(np.iinfo(picture.alpha.dtype).max)
+    if background is None:
+        opaque = not known.alpha and bool((picture.alpha == top).all())
+        return Picture(picture.samples, None, picture.exif, picture.icc) if opaque else picture
+    behind = np.array(background, np.float64) * (top / 255)
+    share = picture.alpha[:, :, None] / top
+    mixed = np.rint(picture.samples * share + behind * (1 - share)).astype(picture.samples.dtype)
+    return Picture(mixed, None, picture.exif, picture.icc)
+
+
+def _encoded(picture: Picture, known: Format, quality: int | None, lossless: bool, icc: bool) -> bytes:
+    samples, profile = picture.samples, None
+    if icc and picture.icc is not None:
+        samples, profile = colour.from_srgb(samples, picture.icc), picture.icc
+    written = None if picture.exif is None else exif.sized(picture.exif, picture.width, picture.height)
+    converted = Picture(samples, picture.alpha, written, profile)
+    if picture.bit_depth == 16:
+        return wide.encode(converted, known, quality)
+    options: dict[str, Any] = {}
+    if known.name in _QUALITY and not (known.name == "WebP" and lossless):
+        options["quality"] = quality or _QUALITY[known.name]
+    if known.name == "JPEG":
+        options |= {"subsampling": 0 if options["quality"] >= 90 else 2, "optimize": True}
+    if known.name == "WebP":
+        options |= {"lossless": lossless, "exact": True, "method": 4}
+    if known.name == "JPEG 2000" and quality is not None and not lossless:
+        options |= {"irreversible": True, "quality_mode": "dB", "quality_layers": [20 + 0.35 * quality]}
+    if known.name == "TIFF":
+        options["compression"] = "tiff_adobe_deflate"
+    if written is not None:
+        options["exif"] = written
+    if profile is not None:
+        options["icc_profile"] = profile
+    elif samples.shape[2] == 3:
+        options["icc_profile"] = colour.srgb_profile()
+    buffer = io.BytesIO()
+    image: Image.Image = converted.to_pil()
+    image.save(buffer, format=known.name.replace(" ", "").upper(), **options)
+    return buffer.getvalue()
