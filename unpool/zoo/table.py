@@ -1,13 +1,16 @@
 """What exists, as names and dotted strings. Only `load` and the command line resolve them."""
 
+import importlib
+from typing import Any
+
 # Task of a record -> the class that answers a user's calls, constructed as Predictor(module, record, device).
 PREDICTORS = {
     "classification": "unpool.zoo.imagenet:Classifier",
 }
 
-# Networks whose weights travel in a package of their own: name -> function () -> (module, record).
+# Networks whose weights travel in a package of their own: name -> class with `record`, `path` and `load()`.
 PACKAGED = {
-    "efficientnet-lite0": "unpool.zoo.imagenet:efficientnet_lite0",
+    "efficientnet-lite0": "unpool.zoo.imagenet:EfficientNetLite0Package",
 }
 
 # `unpool bench WING` -> function bench(*, quick, data, report) -> dict.
@@ -15,3 +18,9 @@ BENCHES: dict[str, str] = {}
 
 # Packages of unpool that may hold a network named by a record. Nothing else is imported on a file's word.
 NETWORK_HOMES = ("nn", "zoo", "explanation", "autoencoders", "generation", "restoration", "codec", "faces", "train")
+
+
+def resolve(dotted: str) -> Any:
+    """What a "package.module:name" string of this table stands for."""
+    module_name, _, name = dotted.partition(":")
+    return getattr(importlib.import_module(module_name), name)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from unpool.errors import ModelError
 from unpool.images.atomic import atomic
 from unpool.zoo.record import Record, parse
-from unpool.zoo.table import NETWORK_HOMES, PACKAGED
+from unpool.zoo.table import NETWORK_HOMES, PACKAGED, resolve
 
 FOLDER = Path(__file__).parent / "weights"
 _KEY = "unpool"
@@ -136,8 +136,8 @@ def build(record: Record, source: str) -> nn.Module:
 def load_module(name_or_path: Path | str) -> tuple[nn.Module, Record]:
     """A network in eval mode, in float32, with its record. `name_or_path`: a model's name, or a weight file."""
     if str(name_or_path) in PACKAGED:
-        module_name, _, function = PACKAGED[str(name_or_path)].partition(":")
-        return getattr(importlib.import_module(module_name), function)()
+        package = resolve(PACKAGED[str(name_or_path)])
+        return package.load(), package.record
     tensors, record = read(name_or_path)
     source = str(name_or_path)
     module = build(record, source)
