@@ -1,0 +1,1 @@
+"""First floor: one training loop for every wing, on Lightning Fabric."""
