@@ -12,7 +12,7 @@ _PACKAGES = ("torch", "numpy", "pillow", "imagecodecs", "tifffile", "scikit-imag
 
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Print versions, device, threads, bf16, weights (hashes checked) and extras; exit status 1 if something is broken."""
+    """Print versions, device, threads, bf16, weights (hashes checked) and extras; exit status 1 if one is broken."""
     import json
 
     found = examine()

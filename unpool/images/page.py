@@ -18,6 +18,7 @@ from unpool.images.reading import Source, read
 
 _LONGEST_SIDE = 1600
 _SIZES = ("small", "medium", "large")
+_NUMBER = re.compile(r"[-+−–±]?[\d.,]+\s*\S{0,5}$|[-–]?$")  # with a unit of a few letters, or nothing
 
 
 class Page:
@@ -89,9 +90,13 @@ class Page:
         self._add(f'<div class="pictures {size}">{"".join(cells)}</div>{under}')
 
     def table(self, rows: Iterable[Sequence[object]], header: Sequence[str] = (), caption: str = "") -> None:
-        """Add a table. Numbers are set to the right; the first cell of each row names the row."""
-        head = "".join(f'<th scope="col">{_inline(cell)}</th>' for cell in header)
-        body = "".join(f"<tr>{_row(row)}</tr>" for row in rows)
+        """Add a table. Columns of numbers are set to the right; the first cell of each row names the row."""
+        texts = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+        columns = range(max((len(row) for row in [header, *texts]), default=0))
+        right = [at > 0 and all(_NUMBER.match(row[at]) for row in texts if at < len(row)) for at in columns]
+        look = [' class="number"' if numbers else "" for numbers in right]
+        head = "".join(f'<th scope="col"{look[at]}>{_inline(cell)}</th>' for at, cell in enumerate(header))
+        body = "".join(f"<tr>{_row(row, look)}</tr>" for row in texts)
         title = f"<caption>{_inline(caption)}</caption>" if caption else ""
         label = html.escape(caption or "table")
         self._add(
@@ -189,14 +194,10 @@ def _anchor(title: str, taken: set[str]) -> str:
     return name
 
 
-def _row(cells: Sequence[object]) -> str:
+def _row(cells: Sequence[str], look: Sequence[str]) -> str:
     first, *rest = cells
-    row = f'<th scope="row">{_inline(str(first))}</th>'
-    for cell in rest:
-        text = f"{cell:.4g}" if isinstance(cell, float) else str(cell)
-        number = ' class="number"' if re.match(r"[-+−]?[\d.,]+\s*\S{0,5}$", text) else ""
-        row += f"<td{number}>{_inline(text)}</td>"
-    return row
+    columns = "".join(f"<td{look[at]}>{_inline(cell)}</td>" for at, cell in enumerate(rest, 1))
+    return f'<th scope="row">{_inline(first)}</th>{columns}'
 
 
 def _image(source: Source, description: str, pixelated: bool) -> str:
