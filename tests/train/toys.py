@@ -36,20 +36,21 @@ class Regression(Task):
         poison: int | None = None
         scale: float = 1.0
         width: int = 8
+        noisy: bool = True
 
     input_range = {"x": (-1.1, 1.1)}
 
     def __init__(self, options, data=None):
         super().__init__(options, data)
-        width = options.width
-        self.networks = {"net": nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Dropout(0.1), nn.Linear(width, 2))}
+        width, drop = options.width, 0.1 * options.noisy
+        self.networks = {"net": nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Dropout(drop), nn.Linear(width, 2))}
         self.optimisers = {"net": ["net"]}
 
     def dataset(self) -> Points:
         return Points(poison=self.options.poison, scale=self.options.scale)
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
-        noise = 1e-3 * torch.randn(batch["x"].shape, generator=generator, device=batch["x"].device)
+        noise = 1e-3 * self.options.noisy * torch.randn(batch["x"].shape, generator=generator, device=batch["x"].device)
         yield Loss("net", (self.networks["net"](batch["x"] + noise) - batch["y"]).square().mean())
 
     def evaluate(self) -> dict[str, float]:

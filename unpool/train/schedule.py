@@ -30,11 +30,6 @@ class Clock:
         assert self.budget.minutes is not None
         return min(1.0, self.elapsed / (60 * self.budget.minutes))
 
-    def remaining(self, step: int) -> float:
-        """Seconds to go, estimated from the pace so far."""
-        done = max(self.progress(step), 1e-9)
-        return self.elapsed * (1 - done) / done
-
 
 def learning_rate(settings: Optimiser, progress: float) -> float:
     """Learning rate at `progress` in [0, 1]: a linear rise over the warm-up, then the schedule.
