@@ -5,6 +5,7 @@ channels-last memory format.
 """
 
 from unpool.nn.blocks import Depthwise, RepConv, Residual, fuse
+from unpool.nn.checkerboard import checkerboard_energy
 from unpool.nn.conv import Adjoint, adjoint, conv
 from unpool.nn.deconv import Deconv, PlainDeconv, ResizeConv, ShuffleConv, Upsample
 from unpool.nn.normalisation import GDN
@@ -27,6 +28,7 @@ __all__ = [
     "Unpool",
     "Upsample",
     "adjoint",
+    "checkerboard_energy",
     "conv",
     "fuse",
     "max_pool",

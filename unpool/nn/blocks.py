@@ -2,14 +2,17 @@
 
 import copy
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unpool.nn.conv import CONV, CONVOLVE, AnyConv, check_dimensions, conv
+from unpool.nn.deconv import Deconv
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "leaky": lambda: nn.LeakyReLU(0.2),
     "silu": nn.SiLU,
@@ -43,7 +46,7 @@ class Residual(nn.Module):
     ) -> None:
         super().__init__()
         middle = round(expand * channels)
-        rest = {"kernel": kernel, "groups": groups, "dimensions": dimensions}
+        rest: dict[str, Any] = {"kernel": kernel, "groups": groups, "dimensions": dimensions}
         self.branch = nn.Sequential(
             ACTIVATIONS[activation](),
             conv(in_channels=channels, out_channels=middle, gain=GAINS[activation], **rest),
@@ -89,9 +92,9 @@ class RepConv(nn.Module):
     """A convolution trained as a sum of branches, (N, in, *size) -> (N, out, *ceil(size / stride)).
 
     Branches: the kernel itself; a 1x1; a 1x1 to expand * out channels followed by a kernel (Zhang et al. 2021, "ECB");
-    and the identity where shapes allow it. All are linear, so their sum is one convolution (Ding et al. 2021, "RepVGG"),
-    and it is computed as one in training too: the branches are merged into one kernel, through which gradients flow
-    back to each. `fuse()` gives that convolution as a plain one.
+    and the identity where shapes allow it. All are linear, so their sum is one convolution (Ding et al. 2021,
+    "RepVGG"), and it is computed as one in training too: the branches are merged into one kernel, through which
+    gradients flow back to each. `fuse()` gives that convolution as a plain one.
 
     kernel: odd. identity: None is "where in = out and stride = 1".
     """
@@ -116,11 +119,12 @@ class RepConv(nn.Module):
         if identity and not fits:
             raise ValueError("an identity branch needs as many output as input channels, and stride 1")
         self.identity = fits if identity is None else identity
-        self.stride, self.dimensions = stride, dimensions
+        self.kernel, self.stride, self.dimensions, self.channels = kernel, stride, dimensions, out_channels
         middle = round(expand * out_channels)
         share = gain / math.sqrt(3)
         size, point = [kernel] * dimensions, [1] * dimensions
-        self.weight = nn.Parameter(torch.empty(out_channels, in_channels, *size))
+        self.shape = (out_channels, in_channels, *size)  # plain numbers, which tracing needs
+        self.weight = nn.Parameter(torch.empty(self.shape))
         self.point = nn.Parameter(torch.empty(out_channels, in_channels, *point))
         self.widen = nn.Parameter(torch.empty(middle, in_channels))
         self.narrow = nn.Parameter(torch.empty(out_channels, middle, *size))
@@ -130,47 +134,46 @@ class RepConv(nn.Module):
 
     def merged(self) -> Tensor:
         """The one kernel that all branches make together, (out, in, *kernel)."""
-        kernel = self.weight + torch.einsum("om...,mi->oi...", self.narrow, self.widen)
-        centre = self.point
+        chained = (self.narrow.flatten(2).transpose(1, 2) @ self.widen).transpose(1, 2)
+        centre: Tensor = self.point
         if self.identity:
-            eye = torch.eye(len(centre), dtype=centre.dtype, device=centre.device)
-            centre = centre + eye.view_as(centre)
-        return kernel + F.pad(centre, (kernel.shape[-1] // 2,) * 2 * self.dimensions)
+            eye = torch.eye(self.channels, dtype=centre.dtype, device=centre.device)
+            centre = centre + eye.view(self.channels, self.channels, *[1] * self.dimensions)
+        centre = F.pad(centre, (self.kernel // 2,) * 2 * self.dimensions)
+        return (self.weight.flatten(2) + chained + centre.flatten(2)).view(self.shape)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, *size) -> (N, out, *ceil(size / stride))."""
-        weight = self.merged()
-        return CONVOLVE[self.dimensions](x, weight, self.bias, self.stride, weight.shape[-1] // 2)
+        return CONVOLVE[self.dimensions](x, self.merged(), self.bias, self.stride, self.kernel // 2)
 
     def fuse(self) -> AnyConv:
         """The same function as one plain convolution."""
         weight = self.merged().detach()
-        plain = CONV[self.dimensions](
+        plain: Any = CONV[self.dimensions](
             weight.shape[1],
             weight.shape[0],
-            weight.shape[-1],
+            self.kernel,
             stride=self.stride,
-            padding=weight.shape[-1] // 2,
+            padding=self.kernel // 2,
             device=weight.device,
             dtype=weight.dtype,
         )
         with torch.no_grad():
             plain.weight.copy_(weight)
-            assert plain.bias is not None
             plain.bias.copy_(self.bias)
         return plain
 
 
 def fuse(network: nn.Module) -> nn.Module:
-    """A copy of a network for run time: every part that has a `fuse()` is replaced by what that gives.
+    """A copy of a network for run time: each `RepConv` and `Deconv` is replaced by its `fuse()`.
 
     Computes the same function (to rounding); the original is left alone.
     """
-    if callable(getattr(network, "fuse", None)):
+    if isinstance(network, RepConv | Deconv):
         return network.fuse()
     twin = copy.deepcopy(network)
     for path, part in list(twin.named_modules()):
-        if path and callable(getattr(part, "fuse", None)):
+        if isinstance(part, RepConv | Deconv):
             parent, _, name = path.rpartition(".")
             setattr(twin.get_submodule(parent), name, part.fuse())
     return twin

@@ -1,15 +1,16 @@
 """Convolutions, and their exact adjoints sharing the same weight."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CONV = {1: nn.Conv1d, 2: nn.Conv2d}
-CONVOLVE = {1: F.conv1d, 2: F.conv2d}
-TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d}
+CONV: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: nn.Conv2d}
+CONVOLVE: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d}
+TRANSPOSE: dict[int, Callable[..., Tensor]] = {1: F.conv_transpose1d, 2: F.conv_transpose2d}
 
 AnyConv = nn.Conv1d | nn.Conv2d
 
@@ -33,7 +34,7 @@ def conv(
     behind it (He et al. 2015), 0 makes a branch that begins as nothing. The bias begins at zero.
     """
     check_dimensions(dimensions)
-    made = CONV[dimensions](
+    made: Any = CONV[dimensions](
         in_channels,
         out_channels,
         kernel,
@@ -78,6 +79,7 @@ class Adjoint(nn.Module):
     torch.Size([1, 3, 7, 5])
     """
 
+    of: AnyConv
     bias: nn.Parameter | None
 
     def __init__(self, of: AnyConv, *, bias: bool = False) -> None:
@@ -112,7 +114,7 @@ def adjoint(of: AnyConv, y: Tensor, *, size: Sequence[int] | None = None, bias: 
         low.append(before)
         extra.append(wanted - ((small - 1) * of.stride[axis] + reach + 1 - 2 * before))
     transpose = TRANSPOSE[y.dim() - 2]
-    arguments = {"stride": of.stride, "groups": of.groups, "dilation": of.dilation}
+    arguments: dict[str, Any] = {"stride": of.stride, "groups": of.groups, "dilation": of.dilation}
     if all(0 <= e < max(s, d) for e, s, d in zip(extra, of.stride, of.dilation)):
         return transpose(y, of.weight, bias, padding=tuple(low), output_padding=tuple(extra), **arguments)
     # Uneven padding on the two sides (padding="same" under an even kernel): everything, then cut.

@@ -99,7 +99,8 @@ class PlainDeconv(nn.Module):
         if self.kernel < stride:
             raise ValueError(f"a kernel of {self.kernel} leaves holes at stride {stride}: it must be at least as large")
         self.stride, self.dimensions = stride, dimensions
-        self.weight = nn.Parameter(torch.empty(in_channels, out_channels, *[self.kernel] * dimensions))
+        self.shape = (in_channels, out_channels, *[self.kernel] * dimensions)  # plain numbers, which tracing needs
+        self.weight = nn.Parameter(torch.empty(self.shape))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         taps = (self.kernel / stride) ** dimensions  # the taps that reach one output pixel, on average
         nn.init.normal_(self.weight, std=gain / math.sqrt(in_channels * taps))
@@ -116,7 +117,8 @@ class PlainDeconv(nn.Module):
         wanted = [self.stride * (n - before - after) for n in x.shape[2:]]
         y = TRANSPOSE[self.dimensions](x, weight, self.bias, stride=self.stride, padding=inner)
         if low > inner:
-            y = y[(..., *[slice(low - inner, None)] * self.dimensions)]
+            for axis in range(2, 2 + self.dimensions):
+                y = y.narrow(axis, low - inner, y.shape[axis] - low + inner)
         return cut(y, wanted if size is None else size)
 
 
@@ -157,7 +159,7 @@ class Deconv(PlainDeconv):
         )
         self.register_buffer("projection", equal_sums(self.kernel, stride, dimensions), persistent=False)
         self.projection: Tensor
-        # The projection takes stride^d - 1 of the kernel's kernel^d directions: what is left carries the whole variance.
+        # The projection takes stride^d - 1 of kernel^d directions: what is left carries the whole variance.
         kept = 1 - (stride**dimensions - 1) / self.kernel**dimensions
         nn.init.normal_(self.weight, std=gain / math.sqrt(in_channels * (self.kernel / stride) ** dimensions * kept))
         low = (self.kernel - stride + 1) // 2
@@ -165,7 +167,7 @@ class Deconv(PlainDeconv):
 
     def projected(self) -> Tensor:
         """The kernel that is applied, (in, out, *kernel)."""
-        return (self.weight.flatten(2) @ self.projection).view_as(self.weight)
+        return (self.weight.flatten(2) @ self.projection).view(self.shape)
 
     def forward(self, x: Tensor, size: Sequence[int] | None = None) -> Tensor:
         """(N, in, *s) -> (N, out, *(stride * s)), cut at its far end to `size`."""
@@ -204,7 +206,7 @@ class FusedDeconv(Deconv):
 
 
 def equal_sums(kernel: int, stride: int, dimensions: int) -> Tensor:
-    """The orthogonal projection on kernels of equal polyphase sums, float32 (kernel^d, kernel^d), applied from the right.
+    """The orthogonal projection on kernels of equal polyphase sums, as float32 (kernel^d, kernel^d), for flat kernels.
 
     Tap i of an axis belongs to phase i mod stride. Each tap gives up its phase's surplus over the mean phase sum,
     spread evenly over the phase's taps.
@@ -222,7 +224,7 @@ def equal_sums(kernel: int, stride: int, dimensions: int) -> Tensor:
 
 
 class ResizeConv(nn.Module):
-    """Nearest-neighbour enlargement, then a convolution over the replicated border: (N, in, *s) -> (N, out, *(stride * s))."""
+    """Nearest neighbour, then a convolution over the replicated border: (N, in, *s) -> (N, out, *(stride * s))."""
 
     def __init__(
         self,

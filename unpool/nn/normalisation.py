@@ -14,9 +14,9 @@ class GDN(nn.Module):
     y_i = x_i / (beta_i + sum_j gamma_ij |x_j|^power)^(1/power), with `inverse` multiplied instead of divided
     (Balle, Laparra and Simoncelli 2016; power 1, which needs no root: Johnston et al. 2019).
 
-    beta > 0 and gamma >= 0 hold by parametrisation: both are squares of the free parameters (beta with a floor of 1e-6),
-    so no step of an optimiser can leave the region where the formula is defined. The sum is worked out in float32 under
-    autocast to half precision too, where squares would overflow.
+    beta > 0 and gamma >= 0 hold by parametrisation: both are squares of the free parameters (beta with a floor of
+    1e-6), so no step of an optimiser can leave the region where the formula is defined. Half-precision input is widened
+    to float32 for the sum, where its squares would overflow.
 
     `inverse` is the same formula upside down, as decoders use it: not the exact inverse function of a GDN.
     """

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 Extent = int | Sequence[int]
 
-_POOL = {3: F.max_pool1d, 4: F.max_pool2d}
+_POOL: dict[int, Any] = {3: F.max_pool1d, 4: F.max_pool2d}
 
 
 def max_pool(

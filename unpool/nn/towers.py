@@ -1,6 +1,7 @@
 """An encoder tower, and the decoder tower that mirrors it by the same stride table."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -13,7 +14,7 @@ BLOCKS = ("residual", "depthwise", "rep")
 
 
 def stage_sizes(size: Sequence[int], strides: Sequence[int]) -> list[tuple[int, ...]]:
-    """The extents at each level of a tower, the picture's first: each is the one before divided by the stride, rounded up.
+    """The extents at each level of a tower, the picture's first: each is the one before over the stride, rounded up.
 
     >>> stage_sizes((28, 5), (2, 2, 2))
     [(28, 5), (14, 3), (7, 2), (4, 1)]
@@ -63,7 +64,7 @@ class Encoder(nn.Module):
                 parts.append(ACTIVATIONS[activation]())
             down = max(kernel, stride + 1 - stride % 2)
             gain = 1.0 if first or gdn else GAINS[activation]
-            shape = {"kernel": down, "stride": stride, "gain": gain, "dimensions": dimensions}
+            shape: dict[str, Any] = {"kernel": down, "stride": stride, "gain": gain, "dimensions": dimensions}
             parts.append(conv(in_channels=before, out_channels=width, **shape))
             if gdn and not last:
                 parts.append(GDN(channels=width))
@@ -87,7 +88,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Deconvolutions that widen features to a picture, (N, widths[-1], *small) -> (N, out, *size): an `Encoder` mirrored.
+    """Deconvolutions that widen features to a picture, (N, widths[-1], *small) -> (N, out, *size): the mirror.
 
     Each stage, from the last width outwards: `blocks` blocks, activation, an `Upsample` of that stride. It takes the
     encoder's own tables, in the encoder's order.
@@ -174,5 +175,5 @@ def _block(block: str, width: int, kernel: int, activation: str, dimensions: int
     if block == "rep":
         rep = RepConv(in_channels=width, out_channels=width, kernel=kernel, gain=0.3, dimensions=dimensions)
         return nn.Sequential(ACTIVATIONS[activation](), rep)
-    kinds = {"residual": Residual, "depthwise": Depthwise}
-    return kinds[block](channels=width, kernel=kernel, activation=activation, dimensions=dimensions)
+    kind = Residual if block == "residual" else Depthwise
+    return kind(channels=width, kernel=kernel, activation=activation, dimensions=dimensions)
