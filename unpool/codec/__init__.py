@@ -1,0 +1,1 @@
+"""Learned image compression: a bitstream, a file format and the networks behind them."""
