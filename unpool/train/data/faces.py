@@ -56,8 +56,10 @@ def inside(face: np.ndarray, margin: int = 2) -> np.ndarray:
     remains is made convex, since an aligned picture is (dark hair at the border stays in), and cut by `margin` pixels,
     over which resampling and JPEG blended it.
     """
-    black = ndimage.binary_opening(face.max(axis=2) <= 10)
-    regions, _ = ndimage.label(black)
+    black = (face[:, :, 0] <= 10) & (face[:, :, 1] <= 10) & (face[:, :, 2] <= 10)
+    if not any(side.any() for side in (black[0], black[-1], black[:, 0], black[:, -1])):
+        return np.ones(face.shape[:2], dtype=bool)
+    regions, _ = ndimage.label(ndimage.binary_opening(black))
     border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
     large = np.flatnonzero(np.bincount(regions.ravel()) >= 0.01 * regions.size)
     outside = (regions > 0) & np.isin(regions, np.intersect1d(border, large))
@@ -66,7 +68,7 @@ def inside(face: np.ndarray, margin: int = 2) -> np.ndarray:
     shown = ndimage.binary_opening(~outside, iterations=2)
     if not shown.any():
         return shown
-    return ndimage.binary_erosion(convex_hull_image(shown), iterations=margin, border_value=1)
+    return ndimage.binary_erosion(convex_hull_image(shown, offset_coordinates=False), iterations=margin, border_value=1)
 
 
 def celeba_to_template(picture: np.ndarray) -> np.ndarray:
