@@ -13,7 +13,8 @@ def checkerboard_energy(pictures: Tensor, stride: int) -> float:
     pictures: (N, C, *size), any range, each extent at least 8. Their power spectra under a Hann window are averaged
     over pictures and channels. The upsampling frequencies are the multiples of 1/stride along every axis, zero left
     out; around each, the local median is over the bins 2 to 4 away. Returns the geometric mean over the frequencies:
-    near 1 where nothing stands out. Real pictures may have structure there too, so compare with theirs. Raises ValueError for pictures too small.
+    near 1 where nothing stands out. Real pictures may have structure there too, so compare with theirs. Raises
+    ValueError for pictures too small.
     """
     size = pictures.shape[2:]
     if min(size) < 8 or stride < 2:
