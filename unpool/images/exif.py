@@ -1,5 +1,6 @@
 """What a camera wrote beside the pixels: kept, except which way is up (applied to them) and where it was (dropped)."""
 
+import io
 import struct
 
 import numpy as np
@@ -25,6 +26,23 @@ _UPRIGHT = {
 }
 
 
+# What Pillow raises on a damaged block.
+_DAMAGE = (SyntaxError, ValueError, TypeError, KeyError, OSError, OverflowError, AttributeError, struct.error)
+
+
+def parsed(block: bytes | None) -> Image.Exif:
+    """An EXIF block, or a TIFF file, which begins with the same directories; empty where it is None or damaged."""
+    found = Image.Exif()
+    try:
+        if block is not None and block[:4] in (b"II*\0", b"MM\0*"):
+            found.load_from_fp(io.BytesIO(block))
+        else:
+            found.load(block or b"")
+    except _DAMAGE:
+        return Image.Exif()
+    return found
+
+
 def cleaned(exif: Image.Exif, *, keep_location: bool) -> tuple[bytes | None, int]:
     """EXIF bytes to keep, and the orientation (1 to 8) that is still to be applied to the pixels.
 
@@ -47,7 +65,7 @@ def cleaned(exif: Image.Exif, *, keep_location: bool) -> tuple[bytes | None, int
             return None, _valid(orientation)
         kept[_ORIENTATION] = 1
         return kept.tobytes(), _valid(orientation)
-    except (SyntaxError, ValueError, TypeError, KeyError, OSError, OverflowError, struct.error, AttributeError):
+    except _DAMAGE:
         return None, 1
 
 
@@ -69,8 +87,7 @@ def upright(planes: np.ndarray, orientation: int) -> np.ndarray:
 
 def sized(exif: bytes, width: int, height: int) -> bytes:
     """The same EXIF bytes, saying the size that the picture has now, where they say one."""
-    block = Image.Exif()
-    block.load(exif)
+    block = parsed(exif)
     camera = dict(block.get_ifd(_CAMERA))
     if _WIDTH not in camera and _HEIGHT not in camera:
         return exif

@@ -1,7 +1,6 @@
 """The picture formats: how each is recognised, what it can hold, and the size its header promises."""
 
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,25 +103,3 @@ def format_of_suffix(path: str | os.PathLike[str]) -> Format:
     written = ", ".join(suffix for known in FORMATS.values() for suffix in known.suffixes)
     what = f"the suffix {suffix!r} names no picture format" if suffix else "the name has no suffix"
     raise PictureError(f"cannot write {path}: {what}; give one of {written}")
-
-
-def png_header(data: bytes) -> tuple[int, int, int]:
-    """Width, height and bits per sample that a PNG file's first chunk promises."""
-    if len(data) < 33 or data[12:16] != b"IHDR":
-        raise ValueError("no IHDR chunk")
-    width, height, bits = struct.unpack(">IIB", data[16:25])
-    return width, height, bits
-
-
-def jpeg2000_header(data: bytes) -> tuple[int, int, int]:
-    """Width, height and bits per sample that a JPEG 2000 codestream's SIZ marker promises.
-
-    The codestream decides, not the boxes around it, which may promise less.
-    """
-    start = data.find(b"\xff\x4f\xff\x51")
-    if start < 0 or len(data) < start + 43:
-        raise ValueError("no codestream")
-    right, bottom, left, top = struct.unpack(">IIII", data[start + 8 : start + 24])
-    components = int.from_bytes(data[start + 40 : start + 42], "big")
-    depths = data[start + 42 : start + 42 + 3 * components : 3]
-    return right - left, bottom - top, max(((depth & 127) + 1 for depth in depths), default=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,13 +32,14 @@ def from_array(values: np.ndarray) -> Picture:
         raise PictureError(
             f"an array of shape {values.shape} is no picture: give (height, width) or (height, width, 1 to 4){hint}"
         )
-    levels = np.array(_levels(values), order="C")
+    levels = np.array(levels_of(values), order="C")
     colours = levels.shape[2] - 1 if levels.shape[2] in (2, 4) else levels.shape[2]
     alpha = np.ascontiguousarray(levels[:, :, -1]) if colours < levels.shape[2] else None
     return Picture(np.ascontiguousarray(levels[:, :, :colours]), alpha)
 
 
-def _levels(values: np.ndarray) -> np.ndarray:
+def levels_of(values: np.ndarray) -> np.ndarray:
+    """Samples as uint8 or uint16 over the full range, from the kinds of numbers that `from_array` takes."""
     if values.dtype in (np.uint8, np.uint16):
         return values.astype(values.dtype.newbyteorder("="), copy=False)
     if values.dtype == np.bool_:
@@ -50,6 +50,17 @@ def _levels(values: np.ndarray) -> np.ndarray:
     if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
         raise PictureError(f"float pictures lie in [0, 1], these values in [{low:g}, {high:g}]: scale them first")
     return (np.clip(values.astype(np.float64), 0, 1) * 65535 + 0.5).astype(np.uint16)
+
+
+def stretched(levels: np.ndarray, bits: int) -> np.ndarray:
+    """Levels of 9 to 16 bits over the full range of 16, to the nearest level.
+
+    Example:
+        >>> stretched(np.array([0, 512, 1023]), 10).tolist()
+        [0, 32800, 65535]
+    """
+    top = 2**bits - 1
+    return ((levels.astype(np.uint64) * 65535 + top // 2) // top).astype(np.uint16)
 
 
 def from_torch(values: torch.Tensor) -> Picture:
@@ -121,19 +132,9 @@ def _single(image: Image.Image) -> np.ndarray:
     """One channel of 16 bits from the modes that hold wide numbers."""
     values = np.array(image)
     if image.mode == "F":
-        return _levels(values)[:, :, None]
+        return levels_of(values)[:, :, None]
     if image.mode == "I":
         if values.min() < 0 or values.max() > 65535:
             raise PictureError(f"whole numbers from {values.min()} to {values.max()} are no picture: give 0 to 65535")
         return values.astype(np.uint16)[:, :, None]
     return values.astype(np.uint16)[:, :, None]
-
-
-def exif_of(block: bytes | None) -> Image.Exif:
-    """A parsed EXIF block; an empty one where the bytes are none or damaged."""
-    found = Image.Exif()
-    try:
-        found.load(block or b"")
-    except (SyntaxError, ValueError, OSError, struct.error):
-        return Image.Exif()
-    return found

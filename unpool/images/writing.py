@@ -9,13 +9,12 @@ import numpy as np
 from PIL import Image
 
 from unpool.errors import PictureError
-from unpool.images import colour, exif, wide
+from unpool.images import colour, exif, jpeg2000, png, tiff
 from unpool.images.atomic import atomic
 from unpool.images.formats import Format, format_of_suffix
 from unpool.images.picture import Picture
 
 _QUALITY = {"JPEG": 92, "WebP": 90, "AVIF": 80}
-_LOSSLESS = ("PNG", "TIFF", "JPEG 2000")
 
 
 def check_output(path: str | os.PathLike[str], *, height: int, width: int, alpha: bool = False) -> None:
@@ -97,16 +96,21 @@ def _encoded(picture: Picture, known: Format, quality: int | None, lossless: boo
     written = None if picture.exif is None else exif.sized(picture.exif, picture.width, picture.height)
     converted = Picture(samples, picture.alpha, written, profile)
     if picture.bit_depth == 16:
-        return wide.encode(converted, known, quality)
+        if known.name == "JPEG 2000":
+            return jpeg2000.encode_wide(converted, None if lossless else quality)
+        return (png if known.name == "PNG" else tiff).encode_wide(converted)
     options: dict[str, Any] = {}
     if known.name in _QUALITY and not (known.name == "WebP" and lossless):
         options["quality"] = quality or _QUALITY[known.name]
     if known.name == "JPEG":
         options |= {"subsampling": 0 if options["quality"] >= 90 else 2, "optimize": True}
     if known.name == "WebP":
-        options |= {"lossless": lossless, "exact": True, "method": 4}
+        options |= {"lossless": lossless, "exact": True, "method": 4, "use_sharp_yuv": True}
+    if known.name == "AVIF":
+        colour_kept = "4:4:4" if options["quality"] >= 80 else "4:2:0"
+        options |= {"subsampling": "4:0:0" if picture.grey else colour_kept}
     if known.name == "JPEG 2000" and quality is not None and not lossless:
-        options |= {"irreversible": True, "quality_mode": "dB", "quality_layers": [20 + 0.35 * quality]}
+        options |= {"irreversible": True, "quality_mode": "dB", "quality_layers": [jpeg2000.decibels(quality)]}
     if known.name == "TIFF":
         options["compression"] = "tiff_adobe_deflate"
     if written is not None:
