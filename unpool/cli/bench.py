@@ -12,7 +12,8 @@ def benches() -> list[str]:
     """The packages of unpool that have a `bench.py`."""
     import unpool
 
-    return sorted(path.parent.name for path in Path(unpool.__file__).parent.glob("*/bench.py"))
+    folder = Path(unpool.__file__).parent
+    return sorted(path.parent.name for path in folder.glob("*/bench.py") if path.parent.name != "cli")
 
 
 @app.command()
@@ -24,7 +25,7 @@ def bench(
 ) -> None:
     """Measure a wing beside its peers, in one run on two threads."""
     if wing not in benches():
-        raise typer.BadParameter(f"there is no bench for {wing!r}; there are: {', '.join(benches())}")
+        raise typer.BadParameter(f"there is no bench for {wing!r}; there are: {', '.join(benches()) or 'none'}")
     import importlib
     import json
     import sys

@@ -60,8 +60,8 @@ def models(
         table.add_column(column, overflow="fold")
     for entry in entries:
         record = entry.record
-        data = f"{', '.join(record.trained_on) or '-'} ({record.data_licence})"
-        table.add_row(record.name, record.task, f"{entry.size / 1e6:.2f}", record.licence, data, record.headline)
+        trained_on = f"{', '.join(record.trained_on) or '-'} ({record.data_licence})"
+        table.add_row(record.name, record.task, f"{entry.size / 1e6:.2f}", record.licence, trained_on, record.headline)
     Console().print(table)
     for name, figures in checked.items():
         print(f"{name}: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()))
@@ -69,16 +69,19 @@ def models(
 
 def _checked(names: list[str], data: Path | None) -> dict[str, dict[str, float]]:
     """Load every model (a damaged one raises), and measure what can be measured at once."""
-    from unpool.train.data.find import DataFinder
+    import contextlib
+
+    from unpool.errors import DataError
+    from unpool.train.data.find import find
     from unpool.zoo.imagenet import Classifier, accuracy
     from unpool.zoo.loading import load
     from unpool.zoo.measure import parameters
 
-    finder = DataFinder(data)
     figures: dict[str, dict[str, float]] = {}
     for name in names:
         predictor = load(name, device="cpu")
         figures[name] = {"parameters": float(parameters(predictor.module))}
-        if isinstance(predictor, Classifier) and finder.has(_LABELLED):
-            figures[name] |= accuracy(predictor, finder.find(_LABELLED))
+        if isinstance(predictor, Classifier):
+            with contextlib.suppress(DataError):  # no photographs here: the model was still loaded and checked
+                figures[name] |= accuracy(predictor, find(_LABELLED, data))
     return figures
