@@ -1,10 +1,13 @@
 """Convolutions whose inference is exact integer arithmetic, trained as they will run.
 
-A decoder that predicts probabilities must predict the same ones on every machine, so nothing in it may depend on the order of a sum.
-Here every activation is an integer held in float32 and every weight an int8 integer divided by a power of two of its row.
-All partial sums are integers below 2**24 (proved row by row from the weights), so float32 adds them exactly in any order;
-dividing by the power of two and rounding half up is exact as well. Training runs the same arithmetic with straight-through gradients.
+A decoder that predicts probabilities must predict the same ones on every machine, so nothing in it may depend on the
+order of a sum. Here every activation is an integer held in float32 and every weight an int8 integer divided by a power
+of two of its row. All partial sums are integers below 2**24 (proved row by row from the weights), so float32 adds them
+exactly in any order; dividing by the power of two and rounding half up is exact as well. Training runs the same
+arithmetic with straight-through gradients.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +40,9 @@ class IntegerConv(nn.Module):
         rectified: clamp the result to 0..255, else to -32767..32767.
     """
 
-    def __init__(self, *, inputs: int, outputs: int, kernel: int = 1, input_max: int = 255, rectified: bool = True) -> None:
+    def __init__(
+        self, *, inputs: int, outputs: int, kernel: int = 1, input_max: int = 255, rectified: bool = True
+    ) -> None:
         super().__init__()
         self.kernel = kernel
         self.input_max = input_max
@@ -58,7 +63,7 @@ class IntegerConv(nn.Module):
         return torch.floor(torch.log2(torch.minimum(int8, exact))).clamp(0, SHIFT_MAX)
 
     def integers(self) -> tuple[Tensor, Tensor, Tensor]:
-        """int8 weights (outputs, inputs, k, k), int64 biases (outputs) and shifts (outputs): all that the file format needs."""
+        """int8 weights (outputs, inputs, k, k), int64 biases and shifts (outputs): what the file format speaks of."""
         shift = self.shifts()
         step = torch.exp2(shift)
         weight = torch.floor(self.weight.detach().double() * step[:, None, None, None] + 0.5)
@@ -73,8 +78,12 @@ class IntegerConv(nn.Module):
         self._exact = None
         return super().train(mode)
 
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        self._exact = None
+        super()._load_from_state_dict(*arguments)
+
     def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
-        """Integers (N, inputs, h, w) to integers (N, outputs, h, w), all held in float32; `extra` (N, outputs, 1, 1) joins the bias."""
+        """Integers (N, inputs, h, w) to (N, outputs, h, w), held in float32; `extra` (N, outputs, 1, 1) joins the bias."""
         if self.training:
             step = torch.exp2(self.shifts()).to(self.weight.dtype)
             wide = step[:, None, None, None]

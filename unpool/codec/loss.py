@@ -38,6 +38,6 @@ def rate_distortion(output: dict[str, Tensor], picture: Tensor, quality: Tensor)
 
 
 def spread_qualities(count: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    """`count` random qualities, one from each of as many equal parts of 1..100, so that every batch covers the range."""
+    """`count` random qualities, one from each of as many equal parts of 1..100: every batch covers the range."""
     place = torch.arange(count, device=device) + torch.rand(count, generator=generator, device=device)
     return QUALITY_LOW + (QUALITY_HIGH - QUALITY_LOW) * place / count

@@ -1,7 +1,7 @@
 """A start that already compresses: the network's linear path set to the principal components of photographs.
 
-With the residual branches still small, the codec then begins as a block transform coder (Karhunen and Loeve) instead of as noise,
-which saves the first hour of training on a processor.
+With the residual branches still small, the codec then begins as a block transform coder (Karhunen and Loeve) instead
+of as noise, which saves the first hour of training on a processor.
 """
 
 import torch
