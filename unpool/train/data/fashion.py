@@ -72,3 +72,37 @@ def fashion(part: str, data: str | Path | None = None) -> Fashion:
     whole = _part(folder, "train")
     kept = {"train": slice(None, -VALIDATION), "validation": slice(-VALIDATION, None)}[part]
     return Fashion(whole.pictures[kept], whole.labels[kept])
+
+
+class FashionSamples:
+    """A part of Fashion-MNIST as training samples: `picture` (1, 28, 28) float32 in [0, 1] and `label`.
+
+    Args:
+        part: train, validation or test.
+        shift: move each picture by up to so many pixels, and mirror half of them; 0 leaves all as they are.
+    """
+
+    def __init__(self, part: str, data: str | Path | None = None, *, shift: int = 0) -> None:
+        pictures, self.labels = fashion(part, data)
+        self.pictures = np.pad(pictures, ((0, 0), (shift, shift), (shift, shift)))
+        self.part, self.shift = part, shift
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def name(self, index: int) -> str:
+        """The picture's number in its part."""
+        return f"fashion-mnist/{self.part}/{index}"
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """One picture with its label."""
+        picture = self.pictures[index]
+        if self.shift:
+            top, left, mirror = (int(rng.integers(n)) for n in (2 * self.shift + 1, 2 * self.shift + 1, 2))
+            picture = picture[top : top + 28, left : left + 28][:, :: 1 - 2 * mirror]
+        return {"picture": picture[None].astype(np.float32) / 255, "label": self.labels[index]}
+
+    def batch(self, start: int, stop: int) -> np.ndarray:
+        """Pictures `start` to `stop` without augmentation, (N, 1, 28, 28) float32 in [0, 1]."""
+        cut = slice(self.shift, self.shift + 28)
+        return self.pictures[start:stop, None, cut, cut].astype(np.float32) / 255
