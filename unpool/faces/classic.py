@@ -100,7 +100,8 @@ class TrainFaceDeconv(Task):
         self.train, self.other_pictures = known[~apart], known[apart]
         self.other_people = self.pack.where(source=options.source, part="held-out")
         self.people = np.unique(self.pack.labels[known])
-        self.networks = {"network": FaceDeconv(people=len(self.people))}
+        self.network = FaceDeconv(people=len(self.people))
+        self.networks = {"network": self.network}
         self.optimisers = {"network": ["network"]}
 
     def dataset(self) -> FaceSamples:
@@ -109,7 +110,7 @@ class TrainFaceDeconv(Task):
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         """Mean squared error, and cross-entropy of the names with its weight."""
-        again, logits = self.networks["network"].both(batch["picture"])
+        again, logits = self.network.both(batch["picture"])
         error = (again - batch["picture"]).square().mean()
         naming = F.cross_entropy(logits, batch["label"])
         yield Loss("network", error + self.options.naming * naming, {"mse": error, "naming": naming})
@@ -126,7 +127,7 @@ class TrainFaceDeconv(Task):
         return self.figures
 
     def _run(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        again, logits = self.networks["network"].both(picture.to(self.device))
+        again, logits = self.network.both(picture.to(self.device))
         return again.cpu(), logits.cpu()
 
     def _batches(self, indices: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
@@ -138,7 +139,7 @@ class TrainFaceDeconv(Task):
     def export(self) -> nn.Module:
         """The network without the head that names people."""
         bare = FaceDeconv()
-        whole = self.networks["network"].state_dict()
+        whole = self.network.state_dict()
         bare.load_state_dict({name: value for name, value in whole.items() if not name.startswith("head.")})
         return bare
 

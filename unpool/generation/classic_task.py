@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unpool.errors import ModelError
 from unpool.generation.classic import CNNClassifier, DeconvGenerator
 from unpool.images.metrics import psnr_rgb
 from unpool.train.data.fashion import CLASSES, FashionSamples
@@ -30,7 +31,8 @@ class TrainClassifier(Task):
 
     def __init__(self, options: ClassifierOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
-        self.networks = {"classifier": CNNClassifier()}
+        self.network = CNNClassifier()
+        self.networks = {"classifier": self.network}
         self.optimisers = {"classifier": ["classifier"]}
         self.held_out = FashionSamples("validation", data)
 
@@ -40,13 +42,12 @@ class TrainClassifier(Task):
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         """The cross-entropy."""
-        network = self.networks["classifier"]
-        features = F.dropout(network.features(batch["picture"]).relu(), self.options.dropout)
-        yield Loss("classifier", F.cross_entropy(network.answer(features), batch["label"]))
+        features = F.dropout(self.network.features(batch["picture"]).relu(), self.options.dropout)
+        yield Loss("classifier", F.cross_entropy(self.network.answer(features), batch["label"]))
 
     def evaluate(self) -> dict[str, float]:
         """Accuracy and cross-entropy on the 5,000 validation pictures."""
-        logits = self.networks["classifier"](torch.from_numpy(self.held_out.batch(0, 5000)).to(self.device)).cpu()
+        logits = self.network(torch.from_numpy(self.held_out.batch(0, 5000)).to(self.device)).cpu()
         labels = torch.from_numpy(self.held_out.labels)
         right = float((logits.argmax(1) == labels).float().mean())
         self.figures = {"accuracy": right, "cross_entropy": float(F.cross_entropy(logits, labels))}
@@ -78,8 +79,12 @@ class TrainGenerator(Task):
 
     def __init__(self, options: GeneratorOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
-        self.classifier, _ = load_module(options.classifier)
-        self.networks = {"generator": DeconvGenerator(channels=options.channels, rank=options.rank)}
+        classifier, _ = load_module(options.classifier)
+        if not isinstance(classifier, CNNClassifier):
+            raise ModelError(f"{options.classifier} is not a CNNClassifier: name one, or train classic/cnn-classifier")
+        self.classifier = classifier
+        self.network = DeconvGenerator(channels=options.channels, rank=options.rank)
+        self.networks = {"generator": self.network}
         self.optimisers = {"generator": ["generator"]}
         self.held_out = FashionSamples("validation", data)
 
@@ -90,7 +95,7 @@ class TrainGenerator(Task):
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         """The mean squared error."""
         picture = batch["picture"]
-        again = self.networks["generator"](self._features(picture))
+        again = self.network(self._features(picture))
         yield Loss("generator", (again - picture).square().mean())
 
     def _features(self, picture: Tensor) -> Tensor:
@@ -101,7 +106,7 @@ class TrainGenerator(Task):
         """Reconstruction of the validation pictures, and how many of them the classifier still names the same."""
         picture = torch.from_numpy(self.held_out.batch(0, 5000)).to(self.device)
         features = self._features(picture)
-        again = self.networks["generator"](features)
+        again = self.network(features)
         named = self.classifier.answer(features.relu()).argmax(1)
         self.figures = {
             "mse": float((again - picture).square().mean()),
@@ -113,7 +118,7 @@ class TrainGenerator(Task):
     def samples(self) -> dict[str, Tensor]:
         """Validation pictures over their reconstructions."""
         picture = torch.from_numpy(self.held_out.batch(0, 8))
-        again = self.networks["generator"](self._features(picture.to(self.device))).cpu()
+        again = self.network(self._features(picture.to(self.device))).cpu()
         return {"pictures": torch.cat([picture, again], 2)}
 
     def export(self) -> nn.Module:
@@ -121,8 +126,8 @@ class TrainGenerator(Task):
         data = self.dataset()
         pieces = [torch.from_numpy(data.batch(start, start + 5000)) for start in range(0, len(data), 5000)]
         features = torch.cat([self._features(piece.to(self.device)) for piece in pieces])
-        self.networks["generator"].fit(features, torch.from_numpy(data.labels).to(self.device))
-        return self.networks["generator"]
+        self.network.fit(features, torch.from_numpy(data.labels).to(self.device))
+        return self.network
 
     def record(self) -> dict[str, Any]:
         """Names and licences for the weight file."""
