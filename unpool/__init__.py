@@ -13,6 +13,7 @@ _PUBLIC = {
     "write": "unpool.images.writing",
     "load": "unpool.zoo.loading",
     "explain": "unpool.explanation.api",
+    "restore": "unpool.restoration.api",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from unpool.images.picture import Picture as Picture
     from unpool.images.reading import read as read
     from unpool.images.writing import write as write
+    from unpool.restoration.api import restore as restore
     from unpool.zoo.loading import load as load
 
 

@@ -18,6 +18,7 @@ ClickException = next(base for base in typer.BadParameter.__mro__ if base.__name
 COMMANDS = {
     "demo": ("unpool.cli.demo", "Run every wing on real photographs and write one page."),
     "explain": ("unpool.cli.explain", "Show what a network saw in a picture."),
+    "restore": ("unpool.cli.restore", "Make pictures larger, cleaner or sharper."),
     "train": ("unpool.cli.train", "Train a model from a recipe."),
     "data": ("unpool.cli.data", "List, fetch and pack data sets."),
     "models": ("unpool.cli.models", "List the models, their licence, size and headline figure."),

@@ -6,6 +6,7 @@ from typing import Any
 # Task of a record -> the class that answers a user's calls, constructed as Predictor(module, record, device).
 PREDICTORS = {
     "classification": "unpool.zoo.imagenet:Classifier",
+    "restoration": "unpool.restoration.api:Predictor",
 }
 
 # Networks whose weights travel in a package of their own: name -> class with `record`, `path` and `load()`.

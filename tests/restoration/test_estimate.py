@@ -1,0 +1,53 @@
+"""What is wrong with a picture is found within bounds."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from unpool.images.degradations import JPEG, GaussianBlur, GaussianNoise
+from unpool.restoration.estimate import blockiness, estimate, noise_level, sharpness, tables_quality
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return torch.from_numpy(data.astronaut()[:256, 100:356].copy()).permute(2, 0, 1)[None].float() / 255
+
+
+def seeded():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.mark.parametrize("sigma", [10, 25, 50])
+def test_noise(clean, sigma):
+    assert noise_level(GaussianNoise(sigma, clip=False)(clean, seeded())) == pytest.approx(sigma, rel=0.2)
+
+
+@pytest.mark.parametrize("quality", [5, 30, 50, 75, 95])
+def test_jpeg_tables(quality):
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(file, "JPEG", quality=quality)
+    assert tables_quality(file.getvalue()) == quality
+    assert tables_quality(b"no picture") is None
+
+
+def test_blocks_and_sharpness(clean):
+    assert blockiness(JPEG(20)(clean, seeded())) > 1.3 > 1.12 > blockiness(clean)
+    assert sharpness(GaussianBlur(2.0)(clean, seeded())) < 0.085 < sharpness(clean)
+
+
+@pytest.mark.parametrize(
+    ("damage", "task"),
+    [(None, None), (GaussianNoise(20), "denoise"), (JPEG(20), "jpeg"), (GaussianBlur(2.5), "deblur")],
+)
+def test_the_task_follows(clean, damage, task):
+    found = estimate(clean if damage is None else damage(clean, seeded()))
+    assert found.task == task
+    assert "noise" in str(found)
+
+
+def test_tiny_pictures_have_nothing_wrong():
+    assert estimate(torch.zeros(1, 1, 1, 1)).task is None

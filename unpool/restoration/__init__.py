@@ -1,0 +1,1 @@
+"""The restoration wing: bigger, cleaner, sharper pictures."""

@@ -1,0 +1,77 @@
+"""The restorer: a small deconvolutional network that works at low resolution and goes up once."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from unpool.nn.blocks import RepConv
+from unpool.nn.conv import conv
+from unpool.nn.deconv import Upsample
+
+
+class Block(nn.Module):
+    """x + branch(x), (N, C, h, w) -> (N, C, h, w): two 3x3 convolutions with a leaky rectifier between them.
+
+    reparameterised: the convolutions have several branches while they train, and are one convolution each at run time.
+    """
+
+    def __init__(self, *, channels: int, reparameterised: bool) -> None:
+        super().__init__()
+        if reparameterised:
+            self.first: nn.Module = RepConv(in_channels=channels, out_channels=channels, identity=False, gain=1.4)
+            self.second: nn.Module = RepConv(in_channels=channels, out_channels=channels, identity=False, gain=0.1)
+        else:
+            self.first = conv(in_channels=channels, out_channels=channels, gain=1.4)
+            self.second = conv(in_channels=channels, out_channels=channels, gain=0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, h, w) -> (N, C, h, w)."""
+        return x + self.second(F.leaky_relu_(self.first(x), 0.1))
+
+
+class Restorer(nn.Module):
+    """(N, 3, H, W) in [0, 1] -> (N, 3, scale * H, scale * W), not clipped.
+
+    A convolution in (of stride `down`), residual blocks of 3x3 convolutions, one deconvolution up to the output's size;
+    the result is added to the input, enlarged bicubically where `scale` is above 1. The last layer begins at zero, so
+    an untrained restorer gives its input back.
+
+    scale: output pixels per input pixel along each side. down: the blocks work at 1/down of the input's resolution.
+    channels: of every block. blocks: how many. upsampler: a kind of `unpool.nn.deconv.Upsample`.
+    reparameterised: train several branches per convolution (see `Block`).
+
+    >>> Restorer(scale=4, channels=16, blocks=1)(torch.zeros(1, 3, 5, 7)).shape
+    torch.Size([1, 3, 20, 28])
+    """
+
+    def __init__(
+        self,
+        *,
+        scale: int = 1,
+        down: int = 1,
+        channels: int = 48,
+        blocks: int = 6,
+        upsampler: str = "deconv",
+        reparameterised: bool = False,
+    ) -> None:
+        super().__init__()
+        if min(scale, down, channels, blocks) < 1:
+            raise ValueError("scale, down, channels and blocks must be at least 1")
+        self.scale, self.down = scale, down
+        kernel = 3 if down == 1 else 2 * down
+        self.head = conv(
+            in_channels=3, out_channels=channels, kernel=kernel, stride=down, padding=(kernel - down + 1) // 2
+        )
+        self.body = nn.Sequential(*[Block(channels=channels, reparameterised=reparameterised) for _ in range(blocks)])
+        self.up = Upsample(
+            kind=upsampler, in_channels=channels, out_channels=3, stride=scale * down, kernel=None, gain=0.0
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) in [0, 1] -> (N, 3, scale * H, scale * W)."""
+        height, width = x.shape[-2:]
+        inside = F.pad(x, (0, -width % self.down, 0, -height % self.down), mode="replicate")
+        features = self.head(inside)
+        detail = self.up(self.body(features) + features, (self.scale * height, self.scale * width))
+        if self.scale > 1:
+            x = F.interpolate(x.float(), scale_factor=float(self.scale), mode="bicubic", align_corners=False)
+        return x + detail
