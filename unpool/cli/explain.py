@@ -1,0 +1,68 @@
+"""`unpool explain`: what a network saw in a picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from unpool.explanation.api import Explanation
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def explain(
+    picture: Annotated[Path, typer.Argument(help="A photograph.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The map to write.")],
+    model: Annotated[str, typer.Option(help="A model's name or weight file.")] = "efficientnet-lite0",
+    method: Annotated[str, typer.Option(help="guided, deconvnet, gradient, grad-cam, ...")] = "guided",
+    target: Annotated[
+        str | None,
+        typer.Option(help="A class by number or name, channel:K, position:ROW,COLUMN or neuron:K,ROW,COLUMN."),
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="Of the target, or Grad-CAM's; else the last convolution.")] = None,
+    style: Annotated[str, typer.Option(help="projection, overlay, or auto: as suits the method.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show what a network saw in a picture."""
+    import json
+
+    from unpool.images.writing import check_output
+
+    check_output(out, height=1, width=1)
+    from unpool.explanation.api import explain as explained
+    from unpool.zoo.loading import load
+
+    found = explained(load(model, device), picture, target=target, layer=layer, method=method)
+    found.save(out, style=style)
+    answer = {"picture": str(picture), "model": model, **_answer(found), "output": str(out)}
+    if as_json:
+        print(json.dumps(answer))
+        return
+    if found.top:
+        print(", ".join(f"{one['class']} {one['probability']:.1%}" for one in answer["top"]))
+    where = f" at {found.layer}" if found.layer else ""
+    alone = ", ".join(f"{count} {name}" for name, count in found.left_alone.items())
+    met = f"{found.rectifiers} rectifiers caught" + (f", left alone: {alone}" if alone else "")
+    print(f"{found.method} of {found.described()}{where} ({float(found.scores[0]):.2f}): {met}; {found.seconds:.2f} s")
+    print(out)
+
+
+def _answer(found: "Explanation") -> dict[str, Any]:
+    names = found.subject.names
+    top = [
+        {"index": index, "class": names[index] if names else f"class {index}", "probability": probability}
+        for index, probability in (found.top[0] if found.top else [])
+    ]
+    return {
+        "method": found.method,
+        "target": found.described(),
+        "layer": found.layer,
+        "score": float(found.scores[0]),
+        "top": top,
+        "rectifiers": found.rectifiers,
+        "left_alone": found.left_alone,
+        "seconds": found.seconds,
+    }

@@ -1,0 +1,103 @@
+"""Maps as pictures that a person can read."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from unpool.images.picture import Picture
+
+# Dark violet over red to pale yellow, even in lightness; sampled from matplotlib's "inferno" (CC0).
+_HEAT = np.array(
+    [
+        (0, 0, 4),
+        (40, 11, 84),
+        (101, 21, 110),
+        (159, 42, 99),
+        (212, 72, 66),
+        (245, 125, 21),
+        (250, 193, 39),
+        (252, 255, 164),
+    ],
+    dtype=np.float32,
+)
+_PERCENTILE = 0.995  # of absolute values: a single hot pixel would darken everything else
+
+
+def heat(map_: Tensor) -> Tensor:
+    """(C, H, W) signed to (H, W) in [0, 1]: absolute values summed over channels, the strongest half per cent at 1."""
+    strength = map_.detach().float().abs().sum(0)
+    return (strength / _high(strength)).clamp(max=1)
+
+
+def projection(map_: Tensor) -> Picture:
+    """(C, H, W) signed to a picture in which zero is mid grey, as Zeiler and Fergus print them."""
+    map_ = map_.detach().float()
+    shown = 0.5 + 0.5 * (map_ / _high(map_.abs())).clamp(-1, 1)
+    if map_.shape[0] not in (1, 3):
+        shown = shown.mean(0, keepdim=True)
+    return Picture.from_tensor(shown)
+
+
+def overlay(map_: Tensor, seen: Picture) -> Picture:
+    """(C, H, W) signed as heat over the picture it belongs to: cold parts grey and dim, hot parts coloured."""
+    hot = heat(map_)
+    if map_.shape[0] > 1:  # a map of single samples is grainy: smoothed to what the eye can follow
+        hot = _smooth(hot, max(1.0, min(hot.shape) / 80))
+        hot = (hot / _high(hot)).clamp(max=1)
+    grey = seen.rgb().mean(1)[0]
+    if grey.shape != hot.shape:
+        hot = F.interpolate(hot[None, None], grey.shape, mode="bilinear", align_corners=False)[0, 0]
+    opacity = 0.15 + 0.6 * hot
+    shown = (1 - opacity) * grey * 0.85 + opacity * coloured(hot)
+    return Picture.from_tensor(shown[None])
+
+
+def coloured(values: Tensor) -> Tensor:
+    """(H, W) in [0, 1] to colours (3, H, W)."""
+    places = values.numpy() * (len(_HEAT) - 1)
+    channels = [np.interp(places, np.arange(len(_HEAT)), _HEAT[:, c]) / 255 for c in range(3)]
+    return torch.from_numpy(np.stack(channels).astype(np.float32))
+
+
+def crop_around(map_: Tensor, seen: Picture | None = None) -> Picture:
+    """The square that a map (C, H, W) reaches to, as a projection; of the picture it belongs to where that is given."""
+    strength = map_.detach().float().abs().sum(0)
+    rows, columns = (strength > 0.01 * strength.max()).nonzero(as_tuple=True)
+    height, width = strength.shape
+    if len(rows) == 0:
+        rows, columns = torch.tensor([0, height - 1]), torch.tensor([0, width - 1])
+    side = min(int(max(rows.max() - rows.min(), columns.max() - columns.min())) + 1, height, width)
+    top = min(max(0, int(rows.max() + rows.min() + 1 - side) // 2), height - side)
+    left = min(max(0, int(columns.max() + columns.min() + 1 - side) // 2), width - side)
+    shown = projection(map_[:, top : top + side, left : left + side]) if seen is None else None
+    if shown is None:
+        assert seen is not None
+        shown = Picture(seen.samples[top : top + side, left : left + side])
+    return shown
+
+
+def side_by_side(pictures: list[Picture], gap: int = 4) -> Picture:
+    """Pictures of one height in a row on white."""
+    height = max(picture.height for picture in pictures)
+    columns = []
+    for picture in pictures:
+        column = torch.ones(1, 3, height, picture.width)
+        column[..., : picture.height, :] = picture.rgb()
+        columns += [column, torch.ones(1, 3, height, gap)]
+    return Picture.from_tensor(torch.cat(columns[:-1], dim=3))
+
+
+def _high(values: Tensor) -> Tensor:
+    flat = values.flatten()
+    kth = max(1, int(_PERCENTILE * flat.numel()))
+    high = flat.kthvalue(kth).values
+    return torch.where(high > 0, high, flat.max()).clamp(min=1e-30)
+
+
+def _smooth(values: Tensor, sigma: float) -> Tensor:
+    reach = int(3 * sigma + 0.5)
+    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+    taps = (taps / taps.sum()).view(1, 1, 1, -1)
+    padded = F.pad(values[None, None], (reach, reach, reach, reach), mode="replicate")
+    return F.conv2d(F.conv2d(padded, taps), taps.transpose(2, 3))[0, 0]
