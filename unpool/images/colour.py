@@ -1,7 +1,6 @@
 """Colour spaces: what a file's ICC profile says, converted to sRGB on the way in and back on request on the way out."""
 
 import functools
-import io
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -25,15 +24,15 @@ def space_of(profile: bytes) -> str:
     return _SPACES.get(profile[16:20], "") if len(profile) >= 128 and profile[36:40] == b"acsp" else ""
 
 
+@functools.lru_cache(maxsize=16)
 def is_srgb(profile: bytes) -> bool:
-    """True where a profile's own description says that it is sRGB, so that converting would only round."""
-    if profile == srgb_profile():
-        return True
-    try:
-        described = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+    """True where a profile is sRGB but for rounding, whatever it calls itself: converting would change nothing."""
+    if space_of(profile) != "rgb":
         return False
-    return space_of(profile) == "rgb" and "srgb" in described.lower()
+    steps = np.linspace(0, 255, 6).astype(np.uint8)
+    lattice = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    converted = _transform(lattice, profile, "rgb", srgb_profile(), "rgb")
+    return converted is not None and int(np.abs(converted.astype(int) - lattice).max()) <= 1
 
 
 def to_srgb(planes: np.ndarray, profile: bytes) -> np.ndarray | None:

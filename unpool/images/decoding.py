@@ -19,7 +19,15 @@ Check = Callable[[int, int], None]
 # What decoders raise on damaged bytes. MemoryError: a lying header within the limit.
 _DAMAGE = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError),
-    *(MemoryError, AttributeError, ZeroDivisionError, AssertionError, struct.error, zlib.error),
+    *(
+        Image.DecompressionBombError,
+        MemoryError,
+        AttributeError,
+        ZeroDivisionError,
+        AssertionError,
+        struct.error,
+        zlib.error,
+    ),
 )
 
 

@@ -1,20 +1,23 @@
-"""TIFF: the first picture of a file, whatever its layout; and files of 16 bits per sample."""
+"""TIFF: the first picture of a file, whatever its layout; and files of 8 or 16 bits per sample."""
 
 import io
 import logging
+import struct
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, TiffImagePlugin
 
 from unpool.errors import PictureError
 from unpool.images import colour
+from unpool.images.exif import parsed
 from unpool.images.memory import levels_of, stretched
 from unpool.images.picture import Picture
 
 # Text about a picture that is a tag of TIFF itself: title, maker, camera, date, author, copyright.
 _TEXT = (270, 271, 272, 306, 315, 33432)
+_FOLDERS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 _CHANNELS = {"MINISWHITE": 1, "MINISBLACK": 1, "PALETTE": 1, "RGB": 3, "YCBCR": 3, "SEPARATED": 4}
 
 
@@ -94,13 +97,12 @@ def _unmultiplied(planes: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.minimum((planes.astype(np.uint64) * top + share // 2) // share, top).astype(planes.dtype)
 
 
-def encode_wide(picture: Picture) -> bytes:
-    """A file with the picture's 16 bits. Of its EXIF data it keeps what TIFF itself has a tag for."""
+def encode(picture: Picture) -> bytes:
+    """A file with the picture's 8 or 16 bits, compressed without loss, and its EXIF data."""
     import tifffile
 
-    described = Image.Exif()
-    if picture.exif is not None:
-        described.load(picture.exif)
+    exif = parsed(picture.exif)
+    tags = [(tag, "s", 0, str(exif[tag]), True) for tag in _TEXT if tag in exif]
     planes = picture.samples if picture.alpha is None else np.dstack([picture.samples, picture.alpha])
     profile = picture.icc
     if profile is None and not picture.grey:
@@ -109,13 +111,45 @@ def encode_wide(picture: Picture) -> bytes:
     tifffile.imwrite(
         buffer,
         planes[:, :, 0] if planes.shape[2] == 1 else planes,
+        byteorder="<",
         photometric="minisblack" if picture.grey else "rgb",
         planarconfig="contig" if planes.shape[2] > 1 else None,
         extrasamples=None if picture.alpha is None else ["unassalpha"],
         compression="adobe_deflate",
+        predictor=True,
         iccprofile=profile,
-        extratags=[(tag, "s", 0, str(described[tag]), True) for tag in _TEXT if tag in described],
+        extratags=tags,
         metadata=None,
         software=False,
     )
-    return buffer.getvalue()
+    folders = {tag: exif.get_ifd(tag) for tag in _FOLDERS}
+    return _with_folders(buffer.getvalue(), {tag: values for tag, values in folders.items() if values})
+
+
+def _with_folders(data: bytes, folders: dict[int, dict[int, Any]]) -> bytes:
+    """A little-endian file of one page with directories of EXIF data, which tifffile does not write.
+
+    They are appended, and after them the page's directory once more, with their places in it.
+    """
+    if not folders:
+        return data
+    start = int.from_bytes(data[4:8], "little")
+    end = start + 2 + 12 * int.from_bytes(data[start : start + 2], "little")
+    entries = [data[at : at + 12] for at in range(start + 2, end, 12)]
+    for tag, values in folders.items():
+        data += bytes(len(data) % 2)
+        entries.append(struct.pack("<HHII", tag, 4, 1, len(data)))
+        data += _folder(values, len(data))
+    entries.sort(key=lambda entry: int.from_bytes(entry[:2], "little"))
+    data += bytes(len(data) % 2)
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    return data[:4] + struct.pack("<I", len(data)) + data[8:] + directory
+
+
+def _folder(values: dict[int, Any], offset: int) -> bytes:
+    """A directory of tags as it is written at this offset of a little-endian file."""
+    folder = TiffImagePlugin.ImageFileDirectory_v2(ifh=b"II*\0\0\0\0\0")
+    for tag, value in values.items():
+        if not isinstance(value, dict):
+            folder[tag] = value
+    return folder.tobytes(offset)

@@ -95,10 +95,12 @@ def _encoded(picture: Picture, known: Format, quality: int | None, lossless: boo
         samples, profile = colour.from_srgb(samples, picture.icc), picture.icc
     written = None if picture.exif is None else exif.sized(picture.exif, picture.width, picture.height)
     converted = Picture(samples, picture.alpha, written, profile)
+    if known.name == "TIFF":
+        return tiff.encode(converted)
     if picture.bit_depth == 16:
-        if known.name == "JPEG 2000":
-            return jpeg2000.encode_wide(converted, None if lossless else quality)
-        return (png if known.name == "PNG" else tiff).encode_wide(converted)
+        if known.name == "PNG":
+            return png.encode_wide(converted)
+        return jpeg2000.encode_wide(converted, None if lossless else quality)
     options: dict[str, Any] = {}
     if known.name in _QUALITY and not (known.name == "WebP" and lossless):
         options["quality"] = quality or _QUALITY[known.name]
@@ -111,8 +113,6 @@ def _encoded(picture: Picture, known: Format, quality: int | None, lossless: boo
         options |= {"subsampling": "4:0:0" if picture.grey else colour_kept}
     if known.name == "JPEG 2000" and quality is not None and not lossless:
         options |= {"irreversible": True, "quality_mode": "dB", "quality_layers": [jpeg2000.decibels(quality)]}
-    if known.name == "TIFF":
-        options["compression"] = "tiff_adobe_deflate"
     if written is not None:
         options["exif"] = written
     if profile is not None:
