@@ -30,3 +30,7 @@ class MissingExtraError(UnpoolError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f'{what} needs an extra that is not installed: pip install "unpool[{extra}]"')
+
+
+class GalleryError(UnpoolError):
+    """A gallery that cannot be opened, read or changed as asked."""

@@ -1,0 +1,147 @@
+"""One contract over both stores: enrol, identify, verify, erase, calibrate, export, import, re-embed."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unpool.errors import GalleryError
+from unpool.faces.gallery import Gallery
+
+_spec = importlib.util.spec_from_file_location("gallery_conftest", Path(__file__).with_name("conftest.py"))
+_shared = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_shared)
+Toy, portrait = _shared.Toy, _shared.portrait
+
+
+def fill(gallery, people=5, shots=2):
+    for person in range(people):
+        gallery.enroll(f"Person {person}", [portrait(person, shot) for shot in range(shots)])
+
+
+def test_known_faces_are_named_and_strangers_are_not(gallery):
+    fill(gallery)
+    for person in range(5):
+        (answer,) = gallery.identify(portrait(person, shot=9))
+        assert answer.name == f"Person {person}"
+        assert answer.probability > 0.95
+        assert answer.runner_up.name != answer.name
+    for stranger in range(100, 110):
+        (answer,) = gallery.identify(portrait(stranger))
+        assert answer.name is None
+        assert answer.score < answer.threshold
+        assert answer.nearest is not None
+
+
+def test_several_photos_make_one_person(gallery):
+    fill(gallery, people=2, shots=3)
+    gallery.enroll("  Person 0 ", portrait(0, 7))
+    assert [(p.name, p.pictures) for p in gallery.people()] == [("Person 0", 4), ("Person 1", 3)]
+    assert len(gallery) == 2
+    gallery.enroll("Person 0", portrait(0, 7))
+    assert gallery.people()[0].pictures == 4
+
+
+def test_verify(gallery):
+    fill(gallery, people=2)
+    assert gallery.verify("Person 0", portrait(0, 5)).same
+    other = gallery.verify("Person 0", portrait(1, 5))
+    assert not other.same
+    assert other.false_match_rate > 0.001
+    with pytest.raises(GalleryError, match="nobody called 'Nobody'"):
+        gallery.verify("Nobody", portrait(0))
+
+
+def test_erase(gallery):
+    fill(gallery, people=3)
+    person = gallery.erase("Person 1")
+    assert [p.name for p in gallery.people()] == ["Person 0", "Person 2"]
+    assert gallery.identify(portrait(1))[0].name is None
+    with pytest.raises(GalleryError, match="nobody called"):
+        gallery.erase("Person 1")
+    assert ("erased", person.id) in [(event, subject) for _, event, subject in gallery.audit()]
+    assert not any("Person" in field for row in gallery.audit() for field in row)
+
+
+def test_reopened_it_is_the_same(place):
+    with Gallery.open(place, embedder=Toy()) as gallery:
+        fill(gallery)
+        before = gallery.people()
+    with Gallery.open(place, embedder=Toy(), create=False) as gallery:
+        assert gallery.people() == before
+        assert gallery.identify(portrait(3, 4))[0].name == "Person 3"
+
+
+def test_another_model_is_refused_and_re_embedding_helps(tmp_path):
+    place = tmp_path / "people.db"
+    with Gallery.open(place, embedder=Toy()) as gallery:
+        fill(gallery, people=2)
+    other = type(
+        "Other", (Toy,), {"name": "other/2", "__call__": lambda self, picture: Toy.__call__(self, picture)[::-1]}
+    )
+    with pytest.raises(GalleryError, match=r"made by the model toy/1 .* not by other/2"):
+        Gallery.open(place, embedder=other())
+    with Gallery.open_any(place, embedder=other()) as gallery:
+        with pytest.raises(GalleryError, match=r"no enrolled picture of Person 1"):
+            gallery.re_embed([portrait(0, 0)])
+        assert gallery.re_embed([portrait(p, s) for p in range(3) for s in range(2)]) == 4
+    with Gallery.open(place, embedder=other()) as gallery:
+        assert gallery.identify(portrait(1, 4))[0].name == "Person 1"
+
+
+def test_calibrate_on_ones_own_pairs(gallery):
+    people = {f"p{p}": [portrait(p, s) for s in range(4)] for p in range(12)}
+    calibration = gallery.calibrate(people)
+    assert calibration.probability(0.99) > 0.95
+    assert calibration.probability(0.0) < 0.05
+    assert gallery.calibration == calibration
+    assert ("calibrated", "") in [row[1:] for row in gallery.audit()]
+
+
+def test_export_and_import(gallery, tmp_path):
+    fill(gallery, people=3)
+    gallery.export(tmp_path / "out.safetensors")
+    with Gallery.open(tmp_path / "copy.db", embedder=Toy()) as copy:
+        assert copy.import_(tmp_path / "out.safetensors") == 3
+        assert [(p.name, p.pictures) for p in copy.people()] == [(p.name, p.pictures) for p in gallery.people()]
+        assert copy.identify(portrait(2, 8))[0].name == "Person 2"
+
+
+def test_mistakes(gallery):
+    with pytest.raises(GalleryError, match="nobody is enrolled"):
+        gallery.identify(portrait(0))
+    with pytest.raises(GalleryError, match="not enrolled"):
+        gallery.enroll("X", [])
+    with pytest.raises(GalleryError, match=r"'X' was not enrolled: nowhere.jpg: "):
+        gallery.enroll("X", "nowhere.jpg")
+    for name in ("", "  ", "a\nb", "x" * 201):
+        with pytest.raises(GalleryError, match="1 to 200 printable"):
+            gallery.enroll(name, portrait(0))
+    done = gallery.enroll("X", [portrait(0), "nowhere.jpg"])
+    assert done.person.pictures == 1
+    assert done.rejected[0][0] == "nowhere.jpg"
+
+
+def test_quality_weighs():
+    from unpool.faces.gallery.store import Entry, template
+
+    a, b = np.eye(2, dtype=np.float32)
+    assert template([Entry("a", a, 3.0), Entry("b", b, 1.0)])[0] > 0.9
+    assert np.allclose(template([Entry("a", a, 2.0), Entry("b", -a, 1.0)]), a)
+    assert np.allclose(template([Entry("a", a, 1.0), Entry("b", -a, 1.0)]), a)
+
+
+def test_a_callable_that_gives_no_vector(tmp_path):
+    with pytest.raises(GalleryError, match="should give one vector"):
+        Gallery.open(tmp_path / "x.db", embedder=lambda picture: np.zeros((2, 2)))
+    with pytest.raises(GalleryError, match="is no embedder"):
+        Gallery.open(tmp_path / "x.db", embedder=3)
+    assert not (tmp_path / "x.db").exists()
+
+
+def test_uncalibrated_network_says_so(tmp_path):
+    with Gallery.open(tmp_path / "x.db", embedder=lambda p: np.ones(3)) as gallery:
+        gallery.enroll("X", portrait(0))
+        with pytest.raises(GalleryError, match="calibrate the gallery"):
+            gallery.identify(portrait(0))

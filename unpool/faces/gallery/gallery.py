@@ -1,0 +1,278 @@
+"""A gallery of known people: enrol, identify, verify, erase."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unpool.errors import GalleryError, UnpoolError
+from unpool.faces.gallery.answers import Enrolment, Identification, Verification
+from unpool.faces.gallery.archive import read_archive, write_archive
+from unpool.faces.gallery.calibration import Calibration, fit
+from unpool.faces.gallery.embedder import Embedder, Seen, as_embedder
+from unpool.faces.gallery.sealing import Plain, Sealed
+from unpool.faces.gallery.sqlite import SQLiteStore
+from unpool.faces.gallery.store import Entry, Person, Store, template, unit
+from unpool.images.reading import read
+
+_CANDIDATES = 50  # people whose evidence is weighed against each other
+
+
+class Gallery:
+    """Known people, in an SQLite file or a PostgreSQL database. Open one with `Gallery.open`.
+
+    Example:
+        with Gallery.open("people.db") as gallery:
+            gallery.enroll("Ada Lovelace", ["ada1.jpg", "ada2.jpg"])
+            for face in gallery.identify("crowd.jpg"):
+                print(face.name or "unknown", face.probability)
+    """
+
+    def __init__(self, store: Store, embedder: Embedder) -> None:
+        self._store, self._embedder = store, embedder
+
+    @staticmethod
+    def open(
+        place: str | Path,
+        *,
+        embedder: Any = None,
+        create: bool = True,
+        key: bytes | None = None,
+    ) -> "Gallery":
+        """Open a gallery, or make one.
+
+        Args:
+            place: a file, or `postgresql://...` for a server with pgvector.
+            embedder: None for unpool's face recogniser; or a callable, picture -> (D,) numbers, for any network (a
+                `Picture` goes in; its `name` attribute, if it has one, is remembered and checked); or an `Embedder`.
+            create: make the gallery if it is not there.
+            key: 32 bytes that encrypt names and embeddings at rest (SQLite only).
+
+        Raises:
+            GalleryError: not a gallery, made by another model, a wrong key, not reachable.
+        """
+        chosen = as_embedder(embedder)
+        if str(place).startswith(("postgresql://", "postgres://")):
+            if key is not None:
+                raise GalleryError("pgvector searches plain vectors, so a gallery there cannot be encrypted by a key")
+            from unpool.faces.gallery.postgres import PostgresStore
+
+            return Gallery(PostgresStore(str(place), chosen.identity, create), chosen)
+        sealing = Plain() if key is None else Sealed(key)
+        return Gallery(SQLiteStore(Path(place), chosen.identity, create, sealing), chosen)
+
+    def __enter__(self) -> "Gallery":
+        return self
+
+    def __exit__(self, *cause: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file or the connection."""
+        self._store.close()
+
+    def __len__(self) -> int:
+        return self._store.size()
+
+    def people(self) -> list[Person]:
+        """Everybody enrolled, by name."""
+        return self._store.people()
+
+    def audit(self) -> list[tuple[str, str, str]]:
+        """Time, event and random id of everything that was changed."""
+        return self._store.audit()
+
+    def enroll(self, name: str, pictures: Any) -> Enrolment:
+        """Enrol a person by one or more pictures, each showing one face.
+
+        Raises:
+            GalleryError: no picture could be taken; nothing is stored then.
+        """
+        entries, rejected = [], []
+        for number, picture in enumerate(_several(pictures)):
+            which = str(picture) if isinstance(picture, str | Path) else f"picture {number}"
+            try:
+                entries.append(self._entry(picture))
+            except UnpoolError as error:
+                rejected.append((which, str(error)))
+        if not entries:
+            reasons = "; ".join(f"{which}: {why}" for which, why in rejected) or "no picture was given"
+            raise GalleryError(f"{name!r} was not enrolled: {reasons}")
+        self._store.add_all({name: entries})
+        return Enrolment(self._store.person(name), tuple(rejected))
+
+    def _entry(self, picture: Any) -> Entry:
+        taken = read(picture)
+        seen = self._one(taken)
+        return Entry(fingerprint(taken), unit(seen.embedding, self._store.identity.dimension), seen.quality)
+
+    def _one(self, picture: Any) -> Seen:
+        """The one face of a picture."""
+        faces = self._embedder.faces(picture)
+        if not faces:
+            raise GalleryError("no face was found")
+        usable = [face for face in faces if face.reason is None]
+        if not usable:
+            raise GalleryError(str(faces[0].reason))
+        if len(usable) > 1:
+            raise GalleryError(f"{len(usable)} faces were found: give pictures of one person alone")
+        return usable[0]
+
+    def identify(self, picture: Any, *, false_alarm_rate: float = 0.01) -> list[Identification]:
+        """Who is in a picture, face by face.
+
+        Args:
+            false_alarm_rate: how often a stranger may be taken for somebody of this gallery, whatever its size.
+
+        Raises:
+            GalleryError: nobody is enrolled, or the gallery's model has no calibration yet.
+        """
+        size = self._store.size()
+        if not size:
+            raise GalleryError("nobody is enrolled in this gallery yet")
+        calibration = self.calibration
+        threshold = calibration.gallery_threshold(false_alarm_rate, size)
+        return [self._identify(face, calibration, threshold, size) for face in self._embedder.faces(read(picture))]
+
+    def _identify(self, face: Seen, calibration: Calibration, threshold: float, size: int) -> Identification:
+        if face.reason is not None:
+            return Identification(None, 0.0, 0.0, threshold, None, None, face.box, face.reason)
+        hits = self._store.nearest(face.embedding, _CANDIDATES)
+        # Odds of each candidate against a stranger, the prior of "known" spread over the whole gallery.
+        odds = [p / (1 - p) / size for p in (calibration.probability(hit.score) for hit in hits)]
+        best = hits[0]
+        return Identification(
+            name=best.name if best.score >= threshold else None,
+            probability=odds[0] / (1 + sum(odds)),
+            score=best.score,
+            threshold=threshold,
+            nearest=best,
+            runner_up=hits[1] if len(hits) > 1 else None,
+            box=face.box,
+        )
+
+    def verify(self, name: str, picture: Any, *, false_match_rate: float = 0.001) -> Verification:
+        """Whether a picture shows the person enrolled under a name.
+
+        Raises:
+            GalleryError: nobody has this name, or the picture does not show one usable face.
+        """
+        known = template(self._store.entries(name))
+        seen = self._one(read(picture))
+        score = float(known @ unit(seen.embedding, self._store.identity.dimension))
+        calibration = self.calibration
+        return Verification(
+            same=score >= calibration.threshold(false_match_rate),
+            score=score,
+            probability=calibration.probability(score),
+            false_match_rate=calibration.false_match_rate(score),
+        )
+
+    def erase(self, name: str) -> Person:
+        """Erase a person and every trace of them; a random id stays in the audit trail."""
+        return self._store.remove(name)
+
+    @property
+    def calibration(self) -> Calibration:
+        """What scores mean here: fitted on this gallery's pairs, or the model's own.
+
+        Raises:
+            GalleryError: neither exists.
+        """
+        stored = self._store.setting("calibration")
+        if stored is not None:
+            return Calibration.from_dict(json.loads(stored))
+        if self._embedder.calibration is None:
+            raise GalleryError("scores of this model mean nothing yet: calibrate the gallery with pairs of pictures")
+        return self._embedder.calibration
+
+    def calibrate(self, people: dict[str, Any]) -> Calibration:
+        """Fit the meaning of scores to the user's own pictures: every pair of one person against every pair of two.
+
+        Args:
+            people: name -> pictures, two or more for most. They are not enrolled.
+
+        Raises:
+            GalleryError: too few pairs, or pictures without a usable face.
+        """
+        vectors, labels = [], []
+        for name, pictures in people.items():
+            for picture in _several(pictures):
+                seen = self._one(read(picture))
+                vectors.append(unit(seen.embedding, self._store.identity.dimension))
+                labels.append(name)
+        calibration = fit(*_pairs(np.array(vectors), np.array(labels)))
+        self._store.set_setting("calibration", json.dumps(calibration.to_dict()))
+        self._store.note("calibrated")
+        return calibration
+
+    def re_embed(self, pictures: Iterable[Any]) -> int:
+        """Compute the enrolled pictures' embeddings anew with this gallery's embedder; returns how many.
+
+        Call it on a gallery opened by `Gallery.open_any`, with all pictures that were enrolled (they are recognised by
+        their hash; others are passed over).
+
+        Raises:
+            GalleryError: an enrolled person has none of their pictures among them; nothing is changed then.
+        """
+        wanted = {e.picture: p.name for p in self._store.people() for e in self._store.entries(p.name)}
+        found: dict[str, list[Entry]] = {}
+        for picture in pictures:
+            taken = read(picture)
+            name = wanted.get(fingerprint(taken))
+            if name is not None:
+                seen = self._one(taken)
+                vector = unit(seen.embedding, self._embedder.identity.dimension)
+                found.setdefault(name, []).append(Entry(fingerprint(taken), vector, seen.quality))
+        missing = sorted(set(wanted.values()) - set(found))
+        if missing:
+            raise GalleryError(f"no enrolled picture of {', '.join(missing)} was given: nothing was changed")
+        self._store.replace_all(self._embedder.identity, found)
+        return sum(len(entries) for entries in found.values())
+
+    @staticmethod
+    def open_any(place: str | Path, *, embedder: Any = None, key: bytes | None = None) -> "Gallery":
+        """Open an SQLite gallery whatever model made it, to re-embed or export it."""
+        sealing = Plain() if key is None else Sealed(key)
+        return Gallery(SQLiteStore(Path(place), None, False, sealing), as_embedder(embedder))
+
+    def export(self, path: str | Path) -> None:
+        """Write everybody to one safetensors file: embeddings as tensors, the rest as JSON in its metadata."""
+        entries = {person.name: self._store.entries(person.name) for person in self._store.people()}
+        write_archive(Path(path), self._store.identity, entries)
+        self._store.note("exported")
+
+    def import_(self, path: str | Path) -> int:
+        """Enrol everybody of an exported file; returns how many people.
+
+        Raises:
+            GalleryError: not such a file, damaged, or of another model; nobody is enrolled then.
+        """
+        identity, people = read_archive(Path(path))
+        if identity != self._store.identity:
+            ours = self._store.identity.model
+            raise GalleryError(f"{path} was made by the model {identity.model}, this gallery by {ours}")
+        self._store.add_all(people)
+        return len(people)
+
+
+def fingerprint(picture: Any) -> str:
+    """SHA-256 of a picture's size and samples, hexadecimal: the same for the same pixels in any lossless file."""
+    samples = np.ascontiguousarray(picture.samples)
+    return hashlib.sha256(f"{samples.shape}{samples.dtype}".encode() + samples.tobytes()).hexdigest()
+
+
+def _several(pictures: Any) -> list[Any]:
+    return list(pictures) if isinstance(pictures, list | tuple) else [pictures]
+
+
+def _pairs(vectors: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of all pairs of one person, and of two."""
+    if not len(vectors):
+        raise GalleryError("no picture was given to calibrate with")
+    first, second = np.triu_indices(len(vectors), k=1)
+    scores, same = np.sum(vectors[first] * vectors[second], 1), labels[first] == labels[second]
+    return scores[same], scores[~same]

@@ -1,0 +1,238 @@
+"""The store for many: PostgreSQL with pgvector, nearest neighbours by an HNSW index."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from unpool.errors import GalleryError, MissingExtraError
+from unpool.faces.gallery.store import (
+    SCHEMA,
+    Entry,
+    Hit,
+    Identity,
+    Person,
+    Store,
+    clean_name,
+    new_id,
+    now,
+    template,
+    unit,
+)
+
+# How many candidates the index keeps while it walks: more is slower and finds more of the true neighbours.
+_BREADTH = 400
+
+_TABLES = """
+    CREATE EXTENSION IF NOT EXISTS vector;
+    CREATE SCHEMA IF NOT EXISTS unpool;
+    CREATE TABLE unpool.setting (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE unpool.person (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, template vector({dimension}) NOT NULL, enrolled TEXT NOT NULL
+    );
+    CREATE TABLE unpool.picture (
+        person TEXT NOT NULL REFERENCES unpool.person (id) ON DELETE CASCADE, sha256 TEXT NOT NULL,
+        embedding vector({dimension}) NOT NULL, quality DOUBLE PRECISION NOT NULL, PRIMARY KEY (person, sha256)
+    );
+    CREATE TABLE unpool.audit (
+        number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, time TEXT NOT NULL, event TEXT NOT NULL,
+        subject TEXT NOT NULL
+    );
+    CREATE INDEX person_template ON unpool.person USING hnsw (template vector_ip_ops)
+        WITH (m = 24, ef_construction = 200);
+"""
+
+
+class PostgresStore(Store):
+    """A gallery in the schema `unpool` of a PostgreSQL database.
+
+    Erasing deletes and vacuums; the server's own log, its replicas and its backups are the operator's to clean.
+
+    Args:
+        address: `postgresql://user:password@host/database`.
+        identity: model and length of the embeddings.
+        create: make the tables if they are not there.
+
+    Raises:
+        GalleryError: not reachable, no pgvector, made by another model.
+        MissingExtraError: the package psycopg is not installed.
+    """
+
+    def __init__(self, address: str, identity: Identity, create: bool) -> None:
+        try:
+            import psycopg
+            from pgvector.psycopg import register_vector
+        except ImportError:
+            raise MissingExtraError("a gallery on PostgreSQL", "postgres") from None
+        self._failure = psycopg.Error
+        with self._errors():
+            self._db = psycopg.connect(address, autocommit=True)
+            if not self._exists():
+                if not create:
+                    raise GalleryError("there is no gallery in this database: enrol somebody first")
+                self._make(identity)
+            register_vector(self._db)
+            self._db.execute(f"SET hnsw.ef_search = {_BREADTH}".encode())
+        self.identity = self._identify(identity)
+
+    def _exists(self) -> bool:
+        row = self._db.execute("SELECT to_regclass('unpool.setting')").fetchone()
+        return row is not None and row[0] is not None
+
+    def _make(self, identity: Identity) -> None:
+        with self._db.transaction():
+            # One process makes the tables, whoever else comes waits and finds them.
+            self._db.execute("SELECT pg_advisory_xact_lock(%s)", (0x756E7067,))
+            if self._exists():
+                return
+            self._db.execute(_TABLES.format(dimension=int(identity.dimension)).encode())
+            for key, value in (("schema", SCHEMA), ("model", identity.model), ("dimension", identity.dimension)):
+                self._db.execute("INSERT INTO unpool.setting VALUES (%s, %s)", (key, str(value)))
+
+    def _identify(self, wanted: Identity) -> Identity:
+        with self._errors():
+            stored: dict[str, str] = dict(self._db.execute("SELECT key, value FROM unpool.setting").fetchall())
+        if int(stored["schema"]) > SCHEMA:
+            raise GalleryError(f"the gallery has schema {stored['schema']}, this version knows {SCHEMA}: update unpool")
+        found = Identity(stored["model"], int(stored["dimension"]))
+        if found != wanted:
+            raise GalleryError(
+                f"the gallery was made by the model {found.model} ({found.dimension} numbers), not by {wanted.model} "
+                f"({wanted.dimension}): open it with that model, or export, re-embed and import"
+            )
+        return found
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failure as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise GalleryError(f"the gallery's database says: {first}") from None
+
+    def add_all(self, people: Mapping[str, Sequence[Entry]]) -> None:
+        with self._errors(), self._db.transaction():
+            for name, entries in people.items():
+                self._log("enrolled", self._insert(clean_name(name), entries))
+
+    def _insert(self, name: str, entries: Sequence[Entry]) -> str:
+        if not entries:
+            raise GalleryError(f"no picture to enrol for {name!r}")
+        row = self._db.execute("SELECT id FROM unpool.person WHERE name = %s FOR UPDATE", (name,)).fetchone()
+        vectors = {e.picture: (unit(e.embedding, self.identity.dimension), float(e.quality)) for e in entries}
+        known = self._entries(row[0]) if row else []
+        joint = template(
+            [e for e in known if e.picture not in vectors] + [Entry(sha, *value) for sha, value in vectors.items()]
+        )
+        if row:
+            person = row[0]
+            self._db.execute("UPDATE unpool.person SET template = %s WHERE id = %s", (joint, person))
+        else:
+            person = new_id()
+            self._db.execute("INSERT INTO unpool.person VALUES (%s, %s, %s, %s)", (person, name, joint, now()))
+        for sha, (vector, quality) in vectors.items():
+            self._db.execute(
+                "INSERT INTO unpool.picture VALUES (%s, %s, %s, %s) ON CONFLICT (person, sha256) "
+                "DO UPDATE SET embedding = EXCLUDED.embedding, quality = EXCLUDED.quality",
+                (person, sha, vector, quality),
+            )
+        return person
+
+    def _entries(self, person: str) -> list[Entry]:
+        rows = self._db.execute(
+            "SELECT sha256, embedding, quality FROM unpool.picture WHERE person = %s ORDER BY sha256", (person,)
+        )
+        return [Entry(sha, _array(vector), quality) for sha, vector, quality in rows]
+
+    def person(self, name: str) -> Person:
+        name = clean_name(name)
+        with self._errors():
+            row = self._db.execute(
+                "SELECT id, enrolled, (SELECT count(*) FROM unpool.picture WHERE person = p.id) "
+                "FROM unpool.person p WHERE name = %s",
+                (name,),
+            ).fetchone()
+        if row is None:
+            raise GalleryError(f"nobody called {name!r} is enrolled")
+        return Person(row[0], name, row[2], row[1])
+
+    def remove(self, name: str) -> Person:
+        person = self.person(name)
+        with self._errors():
+            with self._db.transaction():
+                self._db.execute("DELETE FROM unpool.person WHERE id = %s", (person.id,))
+                self._log("erased", person.id)
+            self._db.execute("VACUUM unpool.person, unpool.picture")
+        return person
+
+    def people(self) -> list[Person]:
+        with self._errors():
+            rows = self._db.execute(
+                "SELECT id, name, (SELECT count(*) FROM unpool.picture WHERE person = p.id), enrolled "
+                "FROM unpool.person p"
+            ).fetchall()
+        return sorted((Person(*row) for row in rows), key=lambda person: person.name)
+
+    def entries(self, name: str) -> list[Entry]:
+        with self._errors():
+            return self._entries(self.person(name).id)
+
+    def nearest(self, embedding: np.ndarray, count: int) -> list[Hit]:
+        vector = unit(embedding, self.identity.dimension)
+        with self._errors():
+            rows = self._db.execute(
+                "SELECT id, name, -(template <#> %s) AS score FROM unpool.person ORDER BY template <#> %s LIMIT %s",
+                (vector, vector, count),
+            ).fetchall()
+        return [Hit(*row) for row in rows]
+
+    def size(self) -> int:
+        with self._errors():
+            row = self._db.execute("SELECT count(*) FROM unpool.person").fetchone()
+        return row[0] if row else 0
+
+    def setting(self, key: str) -> str | None:
+        with self._errors():
+            row = self._db.execute("SELECT value FROM unpool.setting WHERE key = %s", (f"user/{key}",)).fetchone()
+        return row[0] if row else None
+
+    def set_setting(self, key: str, value: str) -> None:
+        with self._errors():
+            self._db.execute(
+                "INSERT INTO unpool.setting VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value",
+                (f"user/{key}", value),
+            )
+
+    def _log(self, event: str, subject: str) -> None:
+        columns = (now(), event, subject)
+        self._db.execute("INSERT INTO unpool.audit (time, event, subject) VALUES (%s, %s, %s)", columns)
+
+    def note(self, event: str, subject: str = "") -> None:
+        with self._errors():
+            self._log(event, subject)
+
+    def audit(self) -> list[tuple[str, str, str]]:
+        with self._errors():
+            rows = self._db.execute("SELECT time, event, subject FROM unpool.audit ORDER BY number").fetchall()
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    def replace_all(self, identity: Identity, people: Mapping[str, Sequence[Entry]]) -> None:
+        if identity.dimension != self.identity.dimension:
+            raise GalleryError("this database's vectors have another length: export, re-embed and import elsewhere")
+        with self._errors():
+            with self._db.transaction():
+                self._db.execute("DELETE FROM unpool.person")
+                self._db.execute("UPDATE unpool.setting SET value = %s WHERE key = 'model'", (identity.model,))
+                for name, entries in people.items():
+                    self._insert(clean_name(name), entries)
+                self._log("re-embedded", "")
+            self._db.execute("VACUUM unpool.person, unpool.picture")
+        self.identity = identity
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _array(vector: Any) -> np.ndarray:
+    return np.asarray(vector.to_numpy() if hasattr(vector, "to_numpy") else vector, np.float32)

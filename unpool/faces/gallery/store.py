@@ -1,0 +1,159 @@
+"""What a gallery is kept in: one contract over an embedded file and a database server."""
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from unpool.errors import GalleryError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One enrolled picture.
+
+    Attributes:
+        picture: SHA-256 of the picture's pixels, hexadecimal. The picture itself is not kept.
+        embedding: (D,) float32, unit length.
+        quality: its weight in the person's template, above 0.
+    """
+
+    picture: str
+    embedding: np.ndarray
+    quality: float = 1.0
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody enrolled. `id` is random; the audit trail knows nothing else."""
+
+    id: str
+    name: str
+    pictures: int
+    enrolled: str
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A person and the cosine of the angle between their template and what was asked for."""
+
+    person: str
+    name: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose embeddings a gallery holds: the model's name with its hash, and their length."""
+
+    model: str
+    dimension: int
+
+
+class Store(ABC):
+    """People, their pictures' hashes and embeddings, settings and an audit trail. Every change is one transaction."""
+
+    identity: Identity
+
+    @abstractmethod
+    def add_all(self, people: Mapping[str, Sequence[Entry]]) -> None:
+        """Enrol pictures of people, new or known, in one transaction. A picture that is there replaces itself."""
+
+    @abstractmethod
+    def person(self, name: str) -> Person:
+        """Somebody enrolled. GalleryError: nobody has this name."""
+
+    @abstractmethod
+    def remove(self, name: str) -> Person:
+        """Erase a person and every trace of them; the audit trail keeps the random id.
+
+        Raises:
+            GalleryError: nobody has this name, or traces are held by another process.
+        """
+
+    @abstractmethod
+    def people(self) -> list[Person]:
+        """Everybody enrolled, by name."""
+
+    @abstractmethod
+    def entries(self, name: str) -> list[Entry]:
+        """The pictures of a person. GalleryError: nobody has this name."""
+
+    @abstractmethod
+    def nearest(self, embedding: np.ndarray, count: int) -> list[Hit]:
+        """The people whose templates are nearest to a unit embedding (D,), best first."""
+
+    @abstractmethod
+    def size(self) -> int:
+        """How many people there are."""
+
+    @abstractmethod
+    def setting(self, key: str) -> str | None:
+        """A stored setting, or None."""
+
+    @abstractmethod
+    def set_setting(self, key: str, value: str) -> None:
+        """Store a setting."""
+
+    @abstractmethod
+    def note(self, event: str, subject: str = "") -> None:
+        """Add to the audit trail. `subject` is a random id, never a name."""
+
+    @abstractmethod
+    def audit(self) -> list[tuple[str, str, str]]:
+        """The audit trail: time (UTC), event, subject."""
+
+    @abstractmethod
+    def replace_all(self, identity: Identity, people: Mapping[str, Sequence[Entry]]) -> None:
+        """Put other embeddings in place of all there are, for another model, in one transaction."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file or the connection."""
+
+
+def unit(embedding: np.ndarray, dimension: int) -> np.ndarray:
+    """An embedding as (D,) float32 of unit length.
+
+    Raises:
+        GalleryError: another length, not finite, or zero.
+    """
+    vector = np.asarray(embedding, dtype=np.float32)
+    if vector.shape != (dimension,):
+        raise GalleryError(f"an embedding has the shape {vector.shape}; this gallery's have ({dimension},)")
+    length = float(np.linalg.norm(vector))
+    if not np.isfinite(length) or length == 0:
+        raise GalleryError("an embedding is zero or not finite: the network gave no answer for this picture")
+    return vector / length
+
+
+def template(entries: Sequence[Entry]) -> np.ndarray:
+    """One vector for a person: the mean of their embeddings weighted by quality, unit length, (D,) float32."""
+    mean = sum((entry.quality * entry.embedding for entry in entries), np.zeros_like(entries[0].embedding))
+    length = float(np.linalg.norm(mean))
+    # Opposite embeddings can cancel; then the best picture speaks for the person.
+    best = max(entries, key=lambda entry: entry.quality).embedding
+    return (mean / length if length > 1e-6 else best).astype(np.float32)
+
+
+def new_id() -> str:
+    """A random id for a person: 64 bits, hexadecimal."""
+    return secrets.token_hex(8)
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def clean_name(name: str) -> str:
+    """A person's name without white space around it. GalleryError: empty, too long, or with control characters."""
+    name = name.strip()
+    if not name or len(name) > 200 or not name.isprintable():
+        raise GalleryError("a name has 1 to 200 printable characters")
+    return name
