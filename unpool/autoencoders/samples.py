@@ -1,0 +1,83 @@
+"""What autoencoders are trained and judged on: aligned faces at 64x64, with whole people held out."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unpool.train.data.faces import faces
+
+CELEBA = ("celeba_aligned", "celeba_small", "celeba")
+SOURCES = {"celeba": CELEBA, "all": (*CELEBA, "named_aligned")}
+
+
+class FaceSamples:
+    """Training faces: `picture` (3, size, size) float32 in [0, 1], mirrored half of the time, and `label` int64.
+
+    A label is one of `classes` people with at least two pictures here, or -1.
+
+    sources: "celeba", or "all" with the public figures, whose pictures may have black corners.
+    shift: moves of up to so many pixels, filled by the nearest ones. light: changes of gain by up to that share.
+    """
+
+    def __init__(
+        self, size: int, data: Path | None, *, sources: str = "celeba", shift: int = 0, light: float = 0.0
+    ) -> None:
+        self.pack = faces(size, data)
+        present = set(self.pack.column("source").tolist())
+        self.indices = self.pack.where(part="train", source=[s for s in SOURCES[sources] if s in present])
+        people, where, counts = np.unique(self.pack.labels[self.indices], return_inverse=True, return_counts=True)
+        numbers = np.where(counts > 1, np.cumsum(counts > 1) - 1, -1)
+        self.labels = numbers[where]
+        self.classes = int((counts > 1).sum())
+        self.people = len(people)
+        self.shift, self.light = shift, light
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def name(self, index: int) -> str:
+        """The picture's file name in its set."""
+        return self.pack.names[self.indices[index]]
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """One face."""
+        face = self.pack[int(self.indices[index])]
+        if rng.integers(2):
+            face = face[:, ::-1]
+        if self.shift:
+            top, left = (int(rng.integers(2 * self.shift + 1)) for _ in range(2))
+            height, width = face.shape[:2]
+            padded = np.pad(face, ((self.shift, self.shift), (self.shift, self.shift), (0, 0)), mode="edge")
+            face = padded[top : top + height, left : left + width]
+        picture = np.ascontiguousarray(face.transpose(2, 0, 1)).astype(np.float32) / 255
+        if self.light:
+            gain = 1 + self.light * rng.uniform(-1, 1)
+            picture = np.clip((picture - 0.5) * (1 + self.light * rng.uniform(-1, 1)) + 0.5, 0, 1) * gain
+            picture = np.clip(picture, 0, 1).astype(np.float32)
+        return {"picture": picture, "label": np.int64(self.labels[index])}
+
+    def pictures(self, most: int | None = None) -> Tensor:
+        """Training faces as they are, (N, 3, size, size) float32 in [0, 1]; an even choice of at most `most`."""
+        return stacked(self.pack, _even(self.indices, most))
+
+
+def held_out(size: int, data: Path | None, *, most: int | None = None) -> tuple[Tensor, np.ndarray]:
+    """CelebA faces of people who never train: (N, 3, size, size) float32 in [0, 1], and their numbers (N,)."""
+    pack = faces(size, data)
+    present = set(pack.column("source").tolist())
+    indices = _even(pack.where(part="held-out", source=[s for s in CELEBA if s in present]), most)
+    return stacked(pack, indices), pack.labels[indices]
+
+
+def stacked(pack: "object", indices: np.ndarray) -> Tensor:
+    """Pictures of a pack as one tensor (N, 3, H, W) float32 in [0, 1]."""
+    samples = np.stack([pack[int(i)] for i in indices])  # type: ignore[index]
+    return torch.from_numpy(samples.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+
+
+def _even(indices: np.ndarray, most: int | None) -> np.ndarray:
+    if most is None or most >= len(indices):
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, most).round().astype(int)]
