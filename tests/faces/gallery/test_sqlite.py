@@ -1,5 +1,6 @@
 """The embedded file: erasure leaves no trace, kills and rivals lose nothing, bad files are one line."""
 
+import hashlib
 import multiprocessing
 import os
 import shutil
@@ -26,7 +27,7 @@ def vector(seed):
 
 
 def entry(seed):
-    return Entry(f"{seed:064x}", vector(seed))
+    return Entry(hashlib.sha256(str(seed).encode()).hexdigest(), vector(seed))
 
 
 def opened(path, sealing=None, create=True):
@@ -54,7 +55,7 @@ def test_erasure_leaves_no_byte_of_name_or_embedding(tmp_path):
         traces.append(store._db.execute("SELECT template FROM person WHERE id = ?", (who,)).fetchone()[0][:16])
         store.remove(name.decode())
         left = bytes_of(path)
-        assert not any(trace in left for trace in traces)
+        assert [trace for trace in traces if trace in left] == []
     assert store.size() == 297
     store.close()
 
