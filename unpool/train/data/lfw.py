@@ -48,8 +48,8 @@ def lfw_pairs(folder: str | Path) -> list[list[Pair]]:
 
 
 def _pair(folder: Path, row: list[str]) -> Pair:
-    if len(row) == 3:
-        person, first, second = row
-        return Pair(lfw_picture(folder, person, int(first)), lfw_picture(folder, person, int(second)), True)
-    one, first, other, second = row
-    return Pair(lfw_picture(folder, one, int(first)), lfw_picture(folder, other, int(second)), False)
+    person, first, *others, second = row
+    numbers = int(first), int(second)
+    (other,) = others or [person]
+    same = not others
+    return Pair(lfw_picture(folder, person, numbers[0]), lfw_picture(folder, other, numbers[1]), same)

@@ -182,6 +182,16 @@ class Pack:
         start = self._start[index]
         return self._memory[self._shard[index]][start : start + shape.prod()].reshape(shape)
 
+    @property
+    def files(self) -> int:
+        """How many files the pack has."""
+        return len(self._memory)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of samples in all."""
+        return sum(memory.nbytes for memory in self._memory)
+
     def column(self, name: str) -> np.ndarray:
         """A further column, one value a picture."""
         if name not in self._columns:

@@ -24,6 +24,8 @@ def photos(data: str | Path | None = None) -> Pack:
 
 def _entries(folders: list[Path]) -> Iterator[Entry]:
     for listed in pictures(folders[0]):
+        if "val" in Path(listed.name).parts:  # BSDS500's official third part: BSD100 and CBSD68, which test
+            continue
         part = "validation" if in_held_out(listed.name, VALIDATION_SHARE) else "train"
         yield Entry(rgb8(listed.path), listed.name, listed.label, {"part": part})
 

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Download:
-    """One file of a set: address, hash as `algorithm:hex` (empty where none is known), whether it is unpacked."""
+    """One file of a set: its address, its hash as `algorithm:hex` (empty where none is known), whether it is unpacked.
+
+    `keep` are patterns of the archive's entries to take; they then go into the set's folder itself.
+    """
 
     address: str
     hash: str = ""
     unpack: bool = False
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,14 +113,16 @@ _SETS = (
     DataSet(
         name="bsds500",
         title="Berkeley segmentation data set; its val part is BSD100 and CBSD68, so train and test parts train",
-        folders=("photos/train/bsds", "bsds500", "BSR/BSDS500/data/images"),
-        contains="pictures, or the official train/, val/ and test/",
+        folders=("photos/train/bsds", "bsds500"),
+        contains="the 400 pictures of the official train and test folders",
         page="https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html",
         licence=_RESEARCH,
         use="train",
         downloads=(
             Download(
-                "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz", unpack=True
+                "http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz",
+                unpack=True,
+                keep=("BSR/BSDS500/data/images/train/*.jpg", "BSR/BSDS500/data/images/test/*.jpg"),
             ),
         ),
     ),
@@ -184,7 +190,9 @@ _SETS = (
         use="train and test",
         downloads=(
             Download(
-                "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz", unpack=True
+                "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz",
+                unpack=True,
+                keep=("*/recordings/*.wav",),
             ),
         ),
     ),
