@@ -1,0 +1,89 @@
+"""The task on a handful of photographs: its samples, its figures, a short training through the loop, the record."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage import data
+
+from unpool.images.metrics import psnr_rgb
+from unpool.images.resampling import imresize
+from unpool.restoration.api import restore
+from unpool.restoration.loss import charbonnier
+from unpool.restoration.task import Restore, RestoreOptions
+from unpool.train import recipe as recipes
+from unpool.train.loop import train
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A data folder with small photographs, named so that some are held out."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "packs").mkdir()
+    place = root / "photos" / "train" / "few"
+    place.mkdir(parents=True)
+    source = data.astronaut()
+    for number in range(40):
+        top, left = (number * 37) % 400, (number * 91) % 400
+        Image.fromarray(source[top : top + 112, left : left + 112]).save(place / f"{number:03}.png")
+    return root
+
+
+OPTIONS = {"channels": 8, "blocks": 1, "patch": 16}
+
+
+@pytest.mark.parametrize("kind", ["sr", "photo", "denoise", "jpeg", "deblur"])
+def test_samples(kind, folder):
+    scale = 4 if kind in ("sr", "photo") else 1
+    crops = Restore(RestoreOptions(kind=kind, scale=scale, **OPTIONS), folder).dataset()
+    one, again = (crops.sample(3, np.random.default_rng(1)) for _ in range(2))
+    assert one["input"].shape == (3, 16, 16)
+    assert one["target"].shape == (3, 16 * scale, 16 * scale)
+    assert torch.equal(one["input"], again["input"])
+    assert crops.name(3).endswith(".png")
+
+
+def test_enlarging_samples_are_imresize_of_the_whole(folder):
+    """A crop's input is what shrinking the whole photograph gives there: no border of the crop shows in it."""
+    task = Restore(RestoreOptions(kind="sr", scale=4, **OPTIONS), folder)
+    sample = task.dataset().sample(0, np.random.default_rng(0))
+    large = imresize(sample["target"][None], 0.25)[0]
+    inside = np.s_[:, 3:-3, 3:-3]
+    torch.testing.assert_close(sample["input"][inside], large[inside], atol=0.6 / 255, rtol=0)
+
+
+def test_jpeg_samples_stay_on_the_picture(folder):
+    crops = Restore(RestoreOptions(kind="jpeg", **OPTIONS), folder).dataset()
+    figures = [
+        float(psnr_rgb(sample["input"][None], sample["target"][None]))
+        for sample in (crops.sample(i, np.random.default_rng(i)) for i in range(8))
+    ]
+    assert min(figures) > 15, "input and target are cut at the same place"
+
+
+def test_charbonnier_is_nearly_the_absolute_error():
+    a, b = torch.rand(100), torch.rand(100)
+    assert float(charbonnier(a, b)) == pytest.approx(float((a - b).abs().mean()), abs=1e-3)
+
+
+def test_a_short_training_makes_a_model_that_restores(folder, tmp_path):
+    recipe = recipes.load(
+        "restoration/denoise",
+        ["channels=8", "blocks=1", "patch=16", "batch=4", "workers=0", "evaluate_every=20", "optimiser.warmup=0.1"],
+    )
+    figures = train(recipe, tmp_path / "run", data=folder, steps=40, device="cpu")
+    assert figures["psnr"] > figures["psnr_before"] + 0.2
+    made = restore(data.astronaut()[:64, 200:264], model=tmp_path / "run" / "denoise.safetensors")
+    assert made.steps == ("restoration/denoise",)
+    with pytest.raises(Exception, match="1 times, not 4"):
+        restore(data.astronaut()[:8, :8], model=tmp_path / "run" / "denoise.safetensors", scale=4)
+
+
+@pytest.mark.parametrize("name", ["sr-x4", "denoise", "jpeg", "deblur"])
+def test_recipes_build(name, folder):
+    recipe = recipes.load(f"restoration/{name}")
+    task = recipe.make_task(folder)
+    assert sum(p.numel() for p in task.export().parameters()) <= 400_000
+    with torch.no_grad():
+        assert next(iter(task.samples())) == "photo0"
+        assert recipe.best.metric in task.evaluate()
