@@ -6,16 +6,15 @@ from typing import Any
 # Task of a record -> the class that answers a user's calls, constructed as Predictor(module, record, device).
 PREDICTORS = {
     "classification": "unpool.zoo.imagenet:Classifier",
+    "classic": "unpool.zoo.plain:Plain",
     "restoration": "unpool.restoration.api:Predictor",
+    "generation": "unpool.generation.api:Generation",
 }
 
 # Networks whose weights travel in a package of their own: name -> class with `record`, `path` and `load()`.
 PACKAGED = {
     "efficientnet-lite0": "unpool.zoo.imagenet:EfficientNetLite0Package",
 }
-
-# `unpool bench WING` -> function bench(*, quick, data, report) -> dict.
-BENCHES: dict[str, str] = {}
 
 # Packages of unpool that may hold a network named by a record. Nothing else is imported on a file's word.
 NETWORK_HOMES = ("nn", "zoo", "explanation", "autoencoders", "generation", "restoration", "codec", "faces", "train")

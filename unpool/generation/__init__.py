@@ -1,0 +1,1 @@
+"""Deconvolutional generators of pictures and sounds, trained against a critic, and measured."""

@@ -1,0 +1,108 @@
+"""Features of pictures, and distances between sets of them: KID, FID, precision and recall, nearest neighbours.
+
+The features are EfficientNet-Lite0's, pooled before its last layer (1280 values), of pictures resized to 128x128: not
+the Inception network of published tables. So these figures compare only with themselves.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from unpool.zoo.imagenet import EfficientNetLite0Package
+from unpool.zoo.runtime import inference, prepare
+
+FEATURES = "EfficientNet-Lite0 pooled features of 128x128 pictures"
+SIDE = 128
+
+
+@lru_cache(maxsize=1)
+def _network() -> Any:
+    return prepare(EfficientNetLite0Package.load())
+
+
+def features(pictures: Tensor, batch: int = 50) -> Tensor:
+    """(N, 1 or 3, H, W) in [0, 1] -> (N, 1280). Values are rounded to 8 bits, as a saved picture's are."""
+    network, parts = _network(), []
+    with inference("cpu", exact=True):
+        for part in pictures.split(batch):
+            levels = part.float().clamp(0, 1).mul(255).round()
+            levels = levels.expand(-1, 3, -1, -1)
+            large = F.interpolate(levels, (SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False)
+            scaled = ((large.clamp(0, 255) - 127) / 128).contiguous(memory_format=torch.channels_last)
+            parts.append(network.extract_features(scaled).mean((2, 3)))
+    return torch.cat(parts)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its standard error."""
+
+    value: float
+    error: float
+
+    @property
+    def upper(self) -> float:
+        """The upper end of the 95 % interval."""
+        return self.value + 1.96 * self.error
+
+
+def kid(real: Tensor, made: Tensor, *, subsets: int = 50, size: int = 500, seed: int = 0) -> Estimate:
+    """Kernel inception distance (Binkowski et al. 2018) between features (N, D) and (M, D), mean over random subsets.
+
+    The unbiased squared maximum mean discrepancy under the kernel (x y / D + 1)^3; 0 for equal distributions.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    size = min(size, len(real), len(made))
+    values = []
+    for _ in range(subsets):
+        x = real[torch.randperm(len(real), generator=generator)[:size]].double()
+        y = made[torch.randperm(len(made), generator=generator)[:size]].double()
+        within = sum(float(k.sum() - k.diagonal().sum()) for k in (_kernel(x, x), _kernel(y, y)))
+        values.append(within / (size * (size - 1)) - 2 * float(_kernel(x, y).mean()))
+    return Estimate(float(np.mean(values)), float(np.std(values) / np.sqrt(max(subsets - 1, 1))))
+
+
+def _kernel(x: Tensor, y: Tensor) -> Tensor:
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def fid(real: Tensor, made: Tensor) -> float | None:
+    """Frechet distance between Gaussians fitted to features (Heusel et al. 2017).
+
+    None where there are not more than twice as many pictures as features: the covariances would not be determined.
+    """
+    if min(len(real), len(made)) <= 2 * real.shape[1]:
+        return None
+    x, y = real.double(), made.double()
+    first, second = torch.cov(x.T), torch.cov(y.T)
+    # trace of (first second)^(1/2), by the symmetric root of one of them.
+    values, vectors = torch.linalg.eigh(first)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    cross = torch.linalg.eigvalsh(root @ second @ root).clamp(min=0).sqrt().sum()
+    return float((x.mean(0) - y.mean(0)).square().sum() + first.trace() + second.trace() - 2 * cross)
+
+
+def precision_recall(real: Tensor, made: Tensor, neighbours: int = 3) -> tuple[float, float]:
+    """Improved precision and recall (Kynkaanniemi et al. 2019) between features (N, D) and (M, D).
+
+    Precision: the share of `made` within the reach of a real picture, whose reach is the distance to its third
+    neighbour; recall: the share of `real` within the reach of a made one.
+    """
+    return _covered(real, made, neighbours), _covered(made, real, neighbours)
+
+
+def _covered(reference: Tensor, asked: Tensor, neighbours: int) -> float:
+    reach = torch.cdist(reference, reference).kthvalue(neighbours + 1, dim=1).values
+    inside = [(torch.cdist(part, reference) <= reach).any(1) for part in asked.split(500)]
+    return float(torch.cat(inside).float().mean())
+
+
+def nearest(asked: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """Distance to, and index of, the nearest row of `reference` (M, D) for each row of `asked` (N, D)."""
+    found = [torch.cdist(part, reference).min(1) for part in asked.split(500)]
+    return torch.cat([f.values for f in found]), torch.cat([f.indices for f in found])
