@@ -1,14 +1,15 @@
 # Two commands for people: `make demo` and `make test`. The rest serve these two.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/pip --disable-pip-version-check --quiet
+PIP := $(BIN)/pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quiet)  # its progress bars on a terminal alone
 TORCH := $(shell grep -m1 '^torch==' constraints.txt)
 
 .PHONY: demo test everything check clean
 .DELETE_ON_ERROR:
 
 demo: .venv/core.done
-	@$(BIN)/unpool demo
+	@mkdir -p out
+	@$(BIN)/unpool demo -o out/demo.html
 
 test: check
 	@$(BIN)/python -m pytest
@@ -40,4 +41,4 @@ everything: .venv/everything.done
 	@touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv out build dist *.egg-info

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import warnings
 from typing import Any
 
 import typer
@@ -93,4 +94,5 @@ def _run() -> int:
 
 def main() -> None:
     """Entry point of the `unpool` command: a user's mistake is one line on stderr and exit status 2."""
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of damage in a picture, which is one error
     sys.exit(_run())
