@@ -8,12 +8,13 @@ import typer
 app = typer.Typer(add_completion=False)
 
 
-def benches() -> list[str]:
-    """The packages of unpool that have a `bench.py`."""
+def benches() -> dict[str, str]:
+    """What can be measured: the name of every package of unpool that has a `bench.py`, and that module."""
     import unpool
 
     folder = Path(unpool.__file__).parent
-    return sorted(path.parent.name for path in folder.glob("*/bench.py") if path.parent.name != "cli")
+    found = [path for path in folder.rglob("bench.py") if path.parent.name != "cli"]
+    return {p.parent.name: ".".join(("unpool", *p.relative_to(folder).with_suffix("").parts)) for p in sorted(found)}
 
 
 @app.command()
@@ -44,7 +45,7 @@ def bench(
     progress = Console(stderr=True)
     report = progress.log if sys.stderr.isatty() else lambda _line: None
     start = time.perf_counter()
-    figures = importlib.import_module(f"unpool.{wing}.bench").bench(quick=quick, data=data, report=report)
+    figures = importlib.import_module(benches()[wing]).bench(quick=quick, data=data, report=report)
     answer = {"wing": wing, "quick": quick, **figures}
     answer |= {"seconds": round(time.perf_counter() - start, 1), "hardware": hardware()}
     if to is not None:
