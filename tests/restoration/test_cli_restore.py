@@ -1,0 +1,97 @@
+"""`unpool restore` as a user meets it."""
+
+import json
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from skimage import data
+
+from unpool.cli.main import main
+from unpool.images.picture import Picture
+from unpool.images.reading import read
+from unpool.images.writing import write
+from unpool.zoo.record import Record
+from unpool.zoo.weights import save
+
+from .conftest import restorer
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A weight file of a tiny enlarger."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    config = {"scale": 2, "channels": 8, "blocks": 2}
+    record = Record(
+        name="restoration/tiny", task="restoration", network="unpool.restoration.model:Restorer", config=config
+    )
+    save(path, restorer(**config), record)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, suffix in enumerate((".png", ".jpg")):
+        write(Picture(np.ascontiguousarray(data.chelsea()[: 30 + number, :40])), folder / f"cat{number}{suffix}")
+    return folder
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """The command in this process: its exit status and what it printed."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["unpool", "restore", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        captured = capsys.readouterr()
+        return Done(left.value.code, captured.out, captured.err)
+
+    return call
+
+
+def test_one_picture_with_a_report(run, photos, weights, tmp_path):
+    done = run(photos / "cat0.png", "-o", tmp_path / "big.png", "--model", weights, "--report", tmp_path / "page.html")
+    assert done.returncode == 0, done.stderr
+    assert (read(tmp_path / "big.png").height, read(tmp_path / "big.png").width) == (60, 80)
+    page = (tmp_path / "page.html").read_text()
+    assert "consistency" in page
+    assert "not evidence" in page
+
+
+def test_a_folder_as_json_and_a_bad_file_among_good_ones(run, photos, weights, tmp_path):
+    (photos / "broken.png").write_bytes(b"no picture")
+    done = run(photos, "-o", tmp_path / "out", "--model", weights, "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 2
+    assert answer["failed"] == 1
+    assert "broken.png" in done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cat0.png", "cat1.png"]
+    assert {row["scale"] for row in answer["restored"]} == {2.0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--method", "nlm"], "--sigma"),
+        (["--motion", "fast", "--method", "wiener"], "LENGTH,ANGLE"),
+        (["--device", "cuda"], "cuda"),
+        (["--scale", "40"], "give 1 to 16"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(run, photos, tmp_path, arguments, words):
+    done = run(photos / "cat0.png", "-o", tmp_path / "out.png", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out.png").exists()
