@@ -39,8 +39,10 @@ _TABLES = """
         number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, time TEXT NOT NULL, event TEXT NOT NULL,
         subject TEXT NOT NULL
     );
+"""
+_INDEX = """
     CREATE INDEX person_template ON unpool.person USING hnsw (template vector_ip_ops)
-        WITH (m = 24, ef_construction = 200);
+    WITH (m = 24, ef_construction = 200)
 """
 
 
@@ -87,6 +89,7 @@ class PostgresStore(Store):
             if self._exists():
                 return
             self._db.execute(_TABLES.format(dimension=int(identity.dimension)).encode())
+            self._db.execute(_INDEX)
             for key, value in (("schema", SCHEMA), ("model", identity.model), ("dimension", identity.dimension)):
                 self._db.execute("INSERT INTO unpool.setting VALUES (%s, %s)", (key, str(value)))
 
@@ -113,8 +116,15 @@ class PostgresStore(Store):
 
     def add_all(self, people: Mapping[str, Sequence[Entry]]) -> None:
         with self._errors(), self._db.transaction():
+            # Many at once: the index is built anew over all of them, in parallel, instead of grown one by one.
+            many = len(people) > max(1000, self.size() // 4)
+            if many:
+                self._db.execute("SET LOCAL maintenance_work_mem = '1GB'")
+                self._db.execute("DROP INDEX unpool.person_template")
             for name, entries in people.items():
                 self._log("enrolled", self._insert(clean_name(name), entries))
+            if many:
+                self._db.execute(_INDEX)
 
     def _insert(self, name: str, entries: Sequence[Entry]) -> str:
         if not entries:

@@ -38,7 +38,7 @@ _MIGRATIONS = {
         CREATE TABLE picture (
             person TEXT NOT NULL REFERENCES person (id) ON DELETE CASCADE, sha256 TEXT NOT NULL,
             embedding BLOB NOT NULL, quality REAL NOT NULL, PRIMARY KEY (person, sha256)
-        ) WITHOUT ROWID;
+        );
         CREATE TABLE audit (number INTEGER PRIMARY KEY, time TEXT NOT NULL, event TEXT NOT NULL, subject TEXT NOT NULL);
     """,
 }
