@@ -14,7 +14,7 @@ VERSION = (
 MAX_PIXELS = 200_000_000
 MAX_SIDE = 1 << 20
 MAX_EXIF = 1 << 16
-TILE_LOW, TILE_HIGH = 6, 12  # log2 of the side of a tile
+TILE_LOW, TILE_HIGH = 6, 11  # log2 of the side of a tile
 IDENTITY_BYTES = 8
 HEADER = struct.Struct("<4sBBIIHB8s")
 ENTRY = struct.Struct("<II")
@@ -31,7 +31,7 @@ class Header:
         width, height: pixels.
         tenths: ten times the quality (10..1000); 0 in lossless files.
         identity: the first 8 bytes of the decoder's SHA-256; zeros in lossless files.
-        tile: side of a tile in pixels, a power of two of 64..4096.
+        tile: side of a tile in pixels, a power of two of 64..2048.
     """
 
     width: int

@@ -83,7 +83,7 @@ class IntegerConv(nn.Module):
         super()._load_from_state_dict(*arguments)
 
     def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
-        """Integers (N, inputs, h, w) to (N, outputs, h, w), held in float32; `extra` (N, outputs, 1, 1) joins the bias."""
+        """Integers (N, inputs, h, w) to (N, outputs, h, w), in float32; `extra` (N, outputs, 1, 1) joins the bias."""
         if self.training:
             step = torch.exp2(self.shifts()).to(self.weight.dtype)
             wide = step[:, None, None, None]

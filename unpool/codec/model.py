@@ -147,8 +147,8 @@ class Codec(nn.Module):
         return first, second
 
     def _sampled(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """What the rate is measured on: noise instead of rounding while training, since rounding has no slope."""
-        if not self.training:
+        """What the rate is measured on: with a generator or in training noise, since rounding has no slope."""
+        if not self.training and generator is None:
             return torch.floor(x + 0.5)
         noise = torch.rand(x.shape, device=x.device, generator=generator) - 0.5
         return x + noise.to(x.dtype)
@@ -159,13 +159,16 @@ class Codec(nn.Module):
         Args:
             picture: (N, 3, 64 a, 64 b) in [0, 1].
             quality: (N,) in 1..100.
-            generator: source of the noise.
+            generator: source of the noise; in eval mode and without one, rates are those of rounded latents.
 
         Returns:
             `picture` (N, 3, H, W), `latent_bits` and `hyper_bits` (N,).
         """
         gain = torch.exp(self.interpolate(self.log_gain, quality))[:, :, None, None]
-        y = self.analysis(picture) * gain
+        return self.code(self.analysis(picture) * gain, quality, generator)
+
+    def code(self, y: Tensor, quality: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """`forward` from latents (N, M, 4 a, 4 b) that have their gains: hyperprior, coding passes, synthesis."""
         z = self.hyper_analysis(y)
         z_index = torch.clamp(self.interpolate(self.hyper_scale, quality) * 16, 0, SCALES - 1)
         z_bits = gaussian_bits(self._sampled(z, generator), z_index[:, :, None, None].expand_as(z))

@@ -14,7 +14,7 @@ import numpy as np
 from unpool.errors import BitstreamError
 
 TOTAL = 2**24
-RAW = 2**15  # escaped values lie in -RAW + 1 .. RAW - 1
+RAW = 2**19  # escaped values lie in -RAW .. RAW - 1
 
 Model = constriction.stream.model.Categorical
 Uniform = constriction.stream.model.Uniform
@@ -52,12 +52,12 @@ class Tables:
 
     @cached_property
     def bits(self) -> np.ndarray:
-        """Cost (tables, 2 W + 1) of values -W..W, W the largest half-width; an escape costs 16 bits more."""
+        """Cost (tables, 2 W + 1) of values -W..W, W the largest half-width; an escape costs 20 bits more."""
         widest = int(self.half_width.max())
         cost = np.empty((len(self.frequency), 2 * widest + 1), np.float32)
         for row, (one, half) in enumerate(zip(self.frequency, self.half_width)):
             logs = 24 - np.log2(one)
-            cost[row] = logs[-1] + 16
+            cost[row] = logs[-1] + 20
             cost[row, widest - half : widest + half + 1] = logs[:-1]
         cost[: self.certain] = 60.0
         cost[: self.certain, widest] = 0.0
@@ -91,7 +91,7 @@ class Encoder:
                 self._groups.append(((part[outside] + RAW).astype(np.int32), _raw_model()))
 
     def raw(self, values: np.ndarray, size: int) -> None:
-        """Add values (n,) of 0..size - 1, all equally likely; size at most 2**16."""
+        """Add values (n,) of 0..size - 1, all equally likely; size below 2**24."""
         if len(values):
             self._groups.append((np.ascontiguousarray(values, np.int32), Uniform(size)))
 

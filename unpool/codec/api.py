@@ -1,0 +1,365 @@
+"""`compress` and `decompress`: pictures in memory to `.unp` bytes and back."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unpool.codec import container, lossless, rate
+from unpool.codec.bitstream import LatentCoder, Trade
+from unpool.codec.container import Container, Header
+from unpool.codec.fitting import fit
+from unpool.codec.model import Codec
+from unpool.codec.refining import refine
+from unpool.codec.tiling import STRIDE, Box, analyse, latent_size, synthesise
+from unpool.errors import BitstreamError, ModelError, PictureError
+from unpool.images.picture import Picture
+from unpool.images.reading import Source, read
+from unpool.zoo.record import Record
+from unpool.zoo.runtime import choose_device, prepare
+from unpool.zoo.weights import load_module, shipped, tensor_hash
+
+MODEL = "codec/photo"
+TILE = 1024
+EFFORTS = (1, 2, 3)
+_TRADE = 6.0
+_DECODER_SIDE = (
+    *("synthesis.", "hyper_synthesis.", "passes.", "log_inverse_gain", "hyper_scale"),
+    *("table_frequencies", "table_sizes", "certain"),
+)
+_KEEP_PIXELS = 24_000_000  # up to here the latents of all tiles stay in memory while a rate is searched
+
+
+def identity(codec: Codec) -> bytes:
+    """The first 8 bytes of the SHA-256 of a codec's decoder side: what a file needs to be decoded."""
+    tensors = {name: value for name, value in codec.state_dict().items() if name.startswith(_DECODER_SIDE)}
+    return bytes.fromhex(tensor_hash(tensors))[: container.IDENTITY_BYTES]
+
+
+class PictureCodec:
+    """A codec ready for use: `compress` and `decompress` with one network.
+
+    Args:
+        module: the network.
+        record: its record.
+        device: where it runs.
+    """
+
+    def __init__(self, module: Codec, record: Record, device: torch.device | str = "cpu") -> None:
+        self.module = prepare(module, device)
+        self.record = record
+        self.device = torch.device(device)
+        self.identity = identity(module)
+        self.coder = LatentCoder(self.module)
+
+    def compress(
+        self,
+        picture: Source,
+        quality: float = 50,
+        *,
+        effort: int = 1,
+        bpp: float | None = None,
+        psnr: float | None = None,
+        size: int | None = None,
+        tile: int = TILE,
+    ) -> bytes:
+        """A picture as the bytes of a `.unp` file; see `unpool.codec.api.compress`."""
+        return _Encoding(self, read(picture), effort, tile).find(quality, bpp, psnr, size)
+
+    def decompress(self, data: bytes, *, region: Box | None = None, max_pixels: int = container.MAX_PIXELS) -> Picture:
+        """The picture in the bytes of a `.unp` file; see `unpool.codec.api.decompress`."""
+        parsed = container.parse(data, max_pixels)
+        if not parsed.header.lossless and parsed.header.identity != self.identity:
+            raise BitstreamError(f"this file was not made with the model {self.record.name}: use unpool.decompress")
+        return _decoded(parsed, region, self)
+
+
+class _Encoding:
+    """One picture on its way into a file: its latents are computed once, then coded at any quality."""
+
+    def __init__(self, codec: PictureCodec, picture: Picture, effort: int, tile: int) -> None:
+        if picture.bit_depth != 8:
+            raise PictureError(
+                "this picture has 16 bits per sample and lossy .unp files hold 8: use lossless (--lossless), which "
+                "keeps every bit, or picture.with_depth(8)"
+            )
+        if effort not in EFFORTS:
+            raise PictureError(f"effort is {effort}: give 1, 2 or 3")
+        self.codec, self.picture, self.effort = codec, picture, effort
+        common = _header_fields(picture, tile)
+        self.header = functools.partial(Header, identity=codec.identity, **common)
+        self.extras = _extras(picture, tile)
+        self.boxes = [self.header(tenths=10).box(number) for number in range(self.header(tenths=10).tiles)]
+        self.keep = picture.height * picture.width <= _KEEP_PIXELS
+        self.analysed: dict[Box, Tensor] = {}
+
+    def find(self, quality: float, bpp: float | None, psnr: float | None, size: int | None) -> bytes:
+        if sum(wish is not None for wish in (bpp, psnr, size)) > 1:
+            raise PictureError("give one of bpp, psnr and size, not several")
+        if any(wish is not None and not wish > 0 for wish in (bpp, psnr, size)):
+            raise PictureError("bpp, psnr and size must be above 0")
+        if bpp is not None or size is not None:
+            wished = size if size is not None else bpp * self.picture.height * self.picture.width / 8
+            trial = rate.search(lambda t: len(self.code(t)), wished, tolerance=0.015, never_above=size is not None)
+            if size is not None and trial.value > size:
+                raise PictureError(
+                    f"this picture does not fit into {size} bytes: quality 1 needs {trial.value:.0f}; make it smaller"
+                )
+            return self.code(trial.tenths)
+        if psnr is not None:
+            return self.code(rate.search(self.psnr, psnr, tolerance=0.05, logarithmic=False).tenths)
+        if not 1 <= quality <= 100:
+            raise PictureError(f"quality is {quality}: give 1 to 100")
+        return self.code(round(quality * 10))
+
+    @functools.lru_cache(maxsize=16)  # noqa: B019 (the object lives for one call)
+    def code(self, tenths: int) -> bytes:
+        """The file at ten times a quality."""
+        streams = []
+        for box in self.boxes:
+            y = self._latents(box)
+            if self.effort == 3:
+                streams.append(refine(self.codec.coder, y, self.pixels(box), tenths, Trade(_TRADE)))
+            else:
+                trade = Trade(_TRADE) if self.effort == 2 else None
+                streams.append(self.codec.coder.encode(y * self.codec.module.gains(tenths)[0], tenths, trade)[0])
+        header = self.header(tenths=tenths)
+        before, after = self.extras
+        return container.write(header, [*before, *streams, *after])
+
+    def psnr(self, tenths: int) -> float:
+        """Decibels of the decoded file, over all channels."""
+        decoded = self.codec.decompress(self.code(tenths)).samples.astype(np.float64)
+        error = np.mean((decoded - self.picture.samples) ** 2)
+        return float(10 * np.log10(255.0**2 / max(error, 1e-6)))
+
+    def pixels(self, box: Box) -> Tensor:
+        return self.picture.tensor(box).expand(1, 3, -1, -1)
+
+    def _latents(self, box: Box) -> Tensor:
+        if box in self.analysed:
+            return self.analysed[box]
+        size = self.picture.height, self.picture.width
+        y = analyse(self.codec.module, self.pixels, size, box)
+        if self.keep:
+            self.analysed[box] = y
+        return y
+
+
+def _header_fields(picture: Picture, tile: int) -> dict[str, Any]:
+    if tile.bit_count() != 1 or not 2**container.TILE_LOW <= tile <= 2**container.TILE_HIGH:
+        raise PictureError(f"tile is {tile}: give a power of two of 64 to 2048")
+    if max(picture.height, picture.width) > container.MAX_SIDE:
+        raise PictureError(f"a .unp file holds at most {container.MAX_SIDE} pixels a side")
+    return {
+        "width": picture.width,
+        "height": picture.height,
+        "tile": tile,
+        "grey": picture.grey,
+        "alpha": picture.alpha is not None,
+        "exif": _exif(picture) is not None,
+    }
+
+
+def _exif(picture: Picture) -> bytes | None:
+    return picture.exif if picture.exif and len(picture.exif) <= container.MAX_EXIF else None
+
+
+def _extras(picture: Picture, tile: int) -> tuple[list[bytes], list[bytes]]:
+    """The parts before and after the picture's tiles: EXIF, and the alpha plane, which is always lossless."""
+    exif = _exif(picture)
+    alpha = [] if picture.alpha is None else _lossless_tiles(picture.alpha[:, :, None], tile)
+    return ([] if exif is None else [exif]), alpha
+
+
+def _lossless_tiles(samples: np.ndarray, tile: int) -> list[bytes]:
+    depth = 8 * samples.dtype.itemsize
+    grid = Header(samples.shape[1], samples.shape[0], 0, bytes(8), tile, lossless=True)
+    boxes = [grid.box(number) for number in range(grid.tiles)]
+    return [lossless.encode(samples[t : t + h, le : le + w], depth, fit) for t, le, h, w in boxes]
+
+
+def compress_lossless(picture: Source, *, tile: int = TILE) -> bytes:
+    """A picture of 8 or 16 bits as the bytes of a `.unp` file that gives back every bit. Needs no model."""
+    known = read(picture)
+    header = Header(
+        tenths=0, identity=bytes(8), lossless=True, deep=known.bit_depth == 16, **_header_fields(known, tile)
+    )
+    before, after = _extras(known, tile)
+    return container.write(header, [*before, *_lossless_tiles(known.samples, tile), *after])
+
+
+def _decoded(parsed: Container, region: Box | None, codec: PictureCodec | None) -> Picture:
+    header = parsed.header
+    top, left, height, width = region or (0, 0, header.height, header.width)
+    if min(top, left) < 0 or min(height, width) < 1 or top + height > header.height or left + width > header.width:
+        raise PictureError(
+            f"region {region} (top, left, height, width) leaves the {header.width}x{header.height} picture"
+        )
+    wanted = (top, left, height, width)
+    kind = np.uint16 if header.deep else np.uint8
+    depth, channels = 8 * kind().itemsize, 1 if header.grey else 3
+    samples = np.empty((height, width, channels), kind)
+    latents = None if codec is None else _Latents(codec.coder, parsed)
+    for number in _tiles_in(header, wanted):
+        box = header.box(number)
+        if latents is None or codec is None:
+            values = lossless.decode(parsed.tile(number), box[2], box[3], channels, depth)
+        else:
+            values = _lossy_tile(codec.module, latents, header, box)
+        _paste(samples, values, box, wanted)
+    alpha = None
+    if header.alpha:
+        alpha = np.empty((height, width, 1), kind)
+        for number in _tiles_in(header, wanted):
+            box = header.box(number)
+            _paste(alpha, lossless.decode(parsed.alpha_tile(number), box[2], box[3], 1, depth), box, wanted)
+    return Picture(samples, None if alpha is None else alpha[:, :, 0], parsed.exif())
+
+
+def _lossy_tile(codec: Codec, latents: "_Latents", header: Header, box: Box) -> np.ndarray:
+    values = synthesise(codec, latents.box, (header.height, header.width), box, header.tenths)
+    if header.grey:
+        values = values.mean(0, keepdim=True)
+    return values.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+
+
+def _tiles_in(header: Header, box: Box, around: int = 0) -> list[int]:
+    """The tiles that a box, widened by `around` pixels, touches."""
+    top, left, height, width = box
+    rows = range(
+        max(0, top - around) // header.tile, (min(header.height, top + height + around) - 1) // header.tile + 1
+    )
+    last = (min(header.width, left + width + around) - 1) // header.tile
+    columns = range(max(0, left - around) // header.tile, last + 1)
+    return [row * header.columns + column for row in rows for column in columns]
+
+
+def _paste(target: np.ndarray, values: np.ndarray, box: Box, wanted: Box) -> None:
+    """Copy what a box and the wanted region share."""
+    top, left = max(box[0], wanted[0]), max(box[1], wanted[1])
+    bottom, right = min(box[0] + box[2], wanted[0] + wanted[2]), min(box[1] + box[3], wanted[1] + wanted[3])
+    target[top - wanted[0] : bottom - wanted[0], left - wanted[1] : right - wanted[1]] = values[
+        top - box[0] : bottom - box[0], left - box[1] : right - box[1]
+    ]
+
+
+class _Latents:
+    """The latents of a file's tiles, decoded when they are needed and forgotten two rows of tiles later."""
+
+    def __init__(self, coder: LatentCoder, parsed: Container) -> None:
+        self.coder, self.parsed = coder, parsed
+        self.decoded: dict[int, Tensor] = {}
+
+    def box(self, box: Box) -> Tensor:
+        """Latents (M, h, w) of a box of latents, of whatever tiles it touches."""
+        header = self.parsed.header
+        top, left, height, width = (value * STRIDE for value in box)
+        inside = top, left, min(height, header.height - top), min(width, header.width - left)
+        needed = _tiles_in(header, inside)
+        oldest = (needed[0] // header.columns - 1) * header.columns
+        self.decoded = {number: values for number, values in self.decoded.items() if number >= oldest}
+        joined = torch.empty((self.coder.codec.latents, box[2], box[3]), dtype=torch.int16)
+        for number in needed:
+            values = self._tile(number)
+            row, column = (value // STRIDE for value in header.box(number)[:2])
+            rows = slice(max(row, box[0]), min(row + values.shape[1], box[0] + box[2]))
+            columns = slice(max(column, box[1]), min(column + values.shape[2], box[1] + box[3]))
+            joined[:, rows.start - box[0] : rows.stop - box[0], columns.start - box[1] : columns.stop - box[1]] = (
+                values[:, rows.start - row : rows.stop - row, columns.start - column : columns.stop - column]
+            )
+        return joined
+
+    def _tile(self, number: int) -> Tensor:
+        if number not in self.decoded:
+            header = self.parsed.header
+            size = latent_size(*header.box(number)[2:])
+            self.decoded[number] = self.coder.decode(self.parsed.tile(number), size, header.tenths)
+        return self.decoded[number]
+
+
+@functools.lru_cache(maxsize=4)
+def load_codec(name: str | Path = MODEL, device: str = "auto") -> PictureCodec:
+    """A codec by its model's name or weight file, kept for further calls."""
+    where = choose_device(device)
+    module, record = load_module(name)
+    if not isinstance(module, Codec):
+        raise ModelError(f"{name} is no codec: give one whose name begins with codec/")
+    return PictureCodec(module, record, where)
+
+
+def codec_of(wanted: bytes, device: str = "auto") -> PictureCodec:
+    """The shipped codec whose decoder has this identity; BitstreamError if there is none."""
+    for name in shipped():
+        if name.startswith("codec/") and load_codec(name, device).identity == wanted:
+            return load_codec(name, device)
+    raise BitstreamError(
+        f"this file needs the decoder {wanted.hex()}, which is not among this unpool's; "
+        "files of format 0 are experimental and are read only by the version that wrote them"
+    )
+
+
+def compress(
+    picture: Source,
+    quality: float = 50,
+    *,
+    lossless: bool = False,
+    effort: int = 1,
+    bpp: float | None = None,
+    psnr: float | None = None,
+    size: int | None = None,
+    tile: int = TILE,
+    model: str | Path = MODEL,
+    device: str = "auto",
+) -> bytes:
+    """A picture as the bytes of a `.unp` file.
+
+    Args:
+        picture: anything `unpool.read` takes; 8 bits per sample, or up to 16 with `lossless`.
+        quality: 1 to 100, continuous, about 0.08 to 2 bits per pixel.
+        lossless: keep every bit; the settings of the rate and the model are not used.
+        effort: 1 rounds, 2 weighs bits against error, 3 refines the latents of this one picture (slow).
+        bpp: bits per pixel to meet within 2 %, in place of the quality.
+        psnr: decibels to meet within 0.1, in place of the quality.
+        size: bytes that are not to be exceeded, in place of the quality.
+        tile: side of the tiles in pixels, 64 to 2048, a power of two.
+        model: a model's name or a weight file.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        PictureError: a setting out of range, a size that cannot be met, or 16 bits without `lossless`.
+    """
+    if lossless:
+        return compress_lossless(picture, tile=tile)
+    return load_codec(model, device).compress(picture, quality, effort=effort, bpp=bpp, psnr=psnr, size=size, tile=tile)
+
+
+def decompress(
+    data: bytes,
+    *,
+    region: Box | None = None,
+    max_pixels: int = container.MAX_PIXELS,
+    model: str | Path | None = None,
+    device: str = "auto",
+) -> Picture:
+    """The picture in the bytes of a `.unp` file.
+
+    Args:
+        data: the file.
+        region: (top, left, height, width) in pixels; only its tiles and their neighbours are read.
+        max_pixels: the size above which a picture is refused, by its header.
+        model: a weight file to decode with; by default the shipped one that the file names.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        BitstreamError: no `.unp` file, a damaged one, or one that needs another version.
+        PictureError: a region that leaves the picture.
+    """
+    parsed = container.parse(data, max_pixels)
+    if parsed.header.lossless:
+        return _decoded(parsed, region, None)
+    codec = codec_of(parsed.header.identity, device) if model is None else load_codec(model, device)
+    return codec.decompress(data, region=region, max_pixels=max_pixels)

@@ -1,0 +1,67 @@
+"""The highest encoder effort: the latents of one picture are moved downhill on its own rate and error.
+
+(Campos et al. 2019, content adaptive optimization.) The file is like any other, and so is the decoder.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from unpool.codec.bitstream import HYPER_STRIDE, LatentCoder, Trade
+from unpool.codec.entropy import UNIT
+from unpool.codec.model import Codec, rate_weight
+
+STEPS = 60
+_RATE = 0.05
+
+
+def refine(coder: LatentCoder, y: Tensor, picture: Tensor, tenths: int, trade: Trade) -> bytes:
+    """The stream of a tile: the better one, by rate and error, of the plain latents and of refined ones.
+
+    Args:
+        coder: of the codec.
+        y: latents (M, h, w) before gains.
+        picture: (1, 3, height, width) in [0, 1], the pixels of the tile.
+        tenths: ten times the quality.
+        trade: how symbols are chosen in the end.
+    """
+    codec = coder.codec
+    scaled = (y * codec.gains(tenths)[0]).clone()
+    target = picture.to(scaled.device)
+    moved = _descend(codec, scaled, target, tenths)
+    candidates = [coder.encode(one, tenths, trade) for one in (scaled, moved)]
+    costs = [_cost(codec, stream, latents, target, tenths) for stream, latents in candidates]
+    return candidates[costs.index(min(costs))][0]
+
+
+def _descend(codec: Codec, scaled: Tensor, target: Tensor, tenths: int) -> Tensor:
+    height, width = scaled.shape[1:]
+    # Whole hyper-latents are wanted: what is added beyond the tile is cut off again.
+    extra = (0, -width % HYPER_STRIDE, 0, -height % HYPER_STRIDE)
+    latents = functional.pad(scaled[None], extra, mode="replicate").detach().clone().requires_grad_(True)
+    quality = torch.tensor([tenths / 10], device=scaled.device)
+    weight = rate_weight(quality) * 255.0**2
+    pixels = target.shape[-2] * target.shape[-1]
+    generator = torch.Generator(device=scaled.device).manual_seed(0)
+    optimiser = torch.optim.Adam([latents], lr=_RATE)
+    with torch.enable_grad():
+        for step in range(STEPS):
+            for group in optimiser.param_groups:
+                group["lr"] = _RATE * (1 - step / STEPS)
+            output = codec.code(latents, quality, generator)
+            found = output["picture"][..., : target.shape[-2], : target.shape[-1]]
+            error = (found - target).square().mean()
+            cost = (output["latent_bits"] + output["hyper_bits"]) / pixels + weight * error
+            optimiser.zero_grad(set_to_none=True)
+            cost.sum().backward()
+            optimiser.step()
+    return latents.detach()[0, :, :height, :width]
+
+
+@torch.inference_mode()
+def _cost(codec: Codec, stream: bytes, latents: Tensor, target: Tensor, tenths: int) -> float:
+    inverse = codec.gains(tenths)[1] / UNIT
+    found = codec.synthesis((latents.to(inverse.device).float() * inverse)[None])
+    error = (found[..., : target.shape[-2], : target.shape[-1]].clamp(0, 1) - target).square().mean()
+    weight = rate_weight(torch.tensor(tenths / 10))
+    return 8 * len(stream) / (target.shape[-2] * target.shape[-1]) + float(weight * 255.0**2 * error.cpu())
