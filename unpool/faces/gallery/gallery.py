@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from unpool.errors import GalleryError, UnpoolError
+from unpool.errors import GalleryError, PictureError, UnpoolError
 from unpool.faces.gallery.answers import Enrolment, Identification, Verification
 from unpool.faces.gallery.archive import read_archive, write_archive
 from unpool.faces.gallery.calibration import Calibration, fit
@@ -221,7 +221,10 @@ class Gallery:
         wanted = {e.picture: p.name for p in self._store.people() for e in self._store.entries(p.name)}
         found: dict[str, list[Entry]] = {}
         for picture in pictures:
-            taken = read(picture)
+            try:
+                taken = read(picture)
+            except PictureError:
+                continue  # whatever else lies in the folder
             name = wanted.get(fingerprint(taken))
             if name is not None:
                 seen = self._one(taken)
