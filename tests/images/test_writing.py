@@ -118,3 +118,14 @@ def test_transparency_in_jpeg_needs_a_background(tmp_path):
 def test_quality_has_a_range(tmp_path, quality):
     with pytest.raises(PictureError, match="1 to 100"):
         write(SMALL, tmp_path / "a.jpg", quality=quality)
+
+
+def test_to_bytes_is_what_write_writes(tmp_path):
+    from unpool.images.writing import to_bytes
+
+    picture = Picture(np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8))
+    for suffix in (".png", ".jpg", ".webp", ".tif"):
+        write(picture, tmp_path / f"x{suffix}")
+        assert to_bytes(picture, suffix) == (tmp_path / f"x{suffix}").read_bytes()
+    with pytest.raises(PictureError, match="ask for PNG"):
+        to_bytes(Picture(np.zeros((1, 20_000, 1), np.uint8)), ".webp")

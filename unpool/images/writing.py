@@ -64,16 +64,38 @@ def write(
         PictureError: the format cannot hold the picture, or there is no such folder.
     """
     known = format_of_suffix(path)
+    picture = _fitted(picture, known, quality, background)
+    check_output(path, height=picture.height, width=picture.width, alpha=picture.alpha is not None)
+    data = _encoded(picture, known, quality, lossless, icc)
+    with atomic(path) as beside:
+        beside.write_bytes(data)
+
+
+def to_bytes(
+    picture: Picture,
+    suffix: str,
+    *,
+    quality: int | None = None,
+    lossless: bool = False,
+    background: tuple[int, int, int] | None = None,
+) -> bytes:
+    """The bytes of the file that `write` would make for a suffix such as ".png"; arguments and errors as there."""
+    known = format_of_suffix(f"picture{suffix}")
+    picture = _fitted(picture, known, quality, background)
+    if max(picture.height, picture.width) > known.longest_side or (picture.alpha is not None and not known.alpha):
+        raise PictureError(f"{known.name} cannot hold this picture (its size, or its transparency): ask for PNG")
+    return _encoded(picture, known, quality, lossless, icc=False)
+
+
+def _fitted(picture: Picture, known: Format, quality: int | None, background: tuple[int, int, int] | None) -> Picture:
+    """The picture as the format takes it: on its background, in 8 bits where it has no more."""
     if quality is not None and not 1 <= quality <= 100:
         raise PictureError(f"quality is {quality}: give 1 to 100")
     if picture.alpha is not None:
         picture = _flattened(picture, background, known)
-    check_output(path, height=picture.height, width=picture.width, alpha=picture.alpha is not None)
     if picture.bit_depth == 16 and not known.sixteen_bit:
         picture = picture.with_depth(8)
-    data = _encoded(picture, known, quality, lossless, icc)
-    with atomic(path) as beside:
-        beside.write_bytes(data)
+    return picture
 
 
 def _flattened(picture: Picture, background: tuple[int, int, int] | None, known: Format) -> Picture:
