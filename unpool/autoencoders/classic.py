@@ -35,6 +35,10 @@ class DenseAutoencoder(nn.Module):
         """Code (N, widths[-1]) -> (N, 1, side, side) in [0, 1]."""
         return self.decoder(code).sigmoid().view(-1, 1, self.side, self.side)
 
+    def example_inputs(self) -> tuple[Tensor, ...]:
+        """A picture of the right shape."""
+        return (torch.rand(1, 1, self.side, self.side, generator=torch.Generator().manual_seed(0)),)
+
     def forward(self, picture: Tensor) -> Tensor:
         """(N, 1, side, side) -> its reconstruction, the same shape."""
         return self.decode(self.encode(picture))

@@ -76,6 +76,10 @@ class DeconvNet(nn.Module):
         only[:, channel].flatten(1).scatter_(1, chosen.argmax(1, keepdim=True), chosen.amax(1, keepdim=True))
         return self.decode(only, trail)
 
+    def example_inputs(self) -> tuple[Tensor, ...]:
+        """A picture of the right shape."""
+        return (torch.rand(1, self._stages(1)[0].in_channels, 28, 28, generator=torch.Generator().manual_seed(0)),)
+
     def forward(self, picture: Tensor) -> Tensor:
         """(N, in, H, W) -> what all activations together give back, the same shape."""
         return self.decode(*self.encode(picture))

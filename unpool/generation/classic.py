@@ -27,6 +27,10 @@ class CNNClassifier(nn.Module):
         """(N, 1, 28, 28) in [0, 1] -> (N, features), before the last rectifier."""
         return self.dense(self.layers(picture).flatten(1))
 
+    def example_inputs(self) -> tuple[Tensor, ...]:
+        """A picture of the right shape."""
+        return (torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(0)),)
+
     def forward(self, picture: Tensor) -> Tensor:
         """(N, 1, 28, 28) in [0, 1] -> logits (N, classes)."""
         return self.answer(self.features(picture).relu())
@@ -59,6 +63,10 @@ class DeconvGenerator(nn.Module):
         self.register_buffer("mean", torch.zeros(classes, features))
         self.register_buffer("directions", torch.zeros(classes, rank, features))
         self.register_buffer("rest", torch.zeros(classes, features))
+
+    def example_inputs(self) -> tuple[Tensor, ...]:
+        """Features of the right shape."""
+        return (torch.rand(1, self.dense.in_features, generator=torch.Generator().manual_seed(0)),)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (N, features), before the classifier's last rectifier -> (N, 1, 28, 28) in [0, 1]."""

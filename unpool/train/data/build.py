@@ -1,4 +1,4 @@
-"""Packs made from sets on first use, kept, and made again when the set's files change."""
+"""Packs made from sets on first use and kept; a set whose files changed gets another one."""
 
 import hashlib
 import os
@@ -28,22 +28,20 @@ def built(
     sources: Callable[[], list[Path]],
     data: str | Path | None = None,
 ) -> Pack:
-    """The pack `name`, made from `entries(sources())` unless one made from the same files is there already.
+    """The pack made from `entries(sources())`, written on first use; `name` and a hash of its sources name its file.
 
-    A pack whose sources are not on this machine is used as it is.
+    Where the sources are not on this machine, a pack of that name made from any is used.
     """
-    path = pack_path(name, data)
     try:
         folders = sources()
     except DataError:
-        if path.is_file():
-            return Pack(path)
+        others = sorted(pack_path(f"{name}.pack", data).parent.glob(f"{name}-" + "[0-9a-f]" * 16 + ".pack"))
+        if others:
+            return Pack(others[-1])
         raise
-    made_from = fingerprint(folders)
-    if path.is_file():
-        pack = Pack(path)
-        if pack.note.get("made_from") == made_from:
-            return pack
-    if sys.stderr.isatty():
-        print(f"packing {name} into {path.parent}, once", file=sys.stderr)
-    return Pack(write_pack(path, entries(folders), note={"made_from": made_from}))
+    path = pack_path(f"{name}-{fingerprint(folders)}.pack", data)
+    if not path.is_file():
+        if sys.stderr.isatty():
+            print(f"packing {name} into {path.parent}, once", file=sys.stderr)
+        write_pack(path, entries(folders))
+    return Pack(path)

@@ -41,7 +41,7 @@ def faces(size: int = SIZE, data: str | Path | None = None) -> Pack:
     is held out, by hash of the label, whatever sets are present. Column `source` is the set's folder. Faces of
     `named-aligned` are black where the source picture ended: `inside` tells where a face has pixels.
     """
-    return built(f"faces-{size}.pack", lambda folders: _entries(folders, size), lambda: _folders(data), data)
+    return built(f"faces-{size}", lambda folders: _entries(folders, size), lambda: _folders(data), data)
 
 
 def held_out(person: str) -> bool:

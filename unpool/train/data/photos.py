@@ -19,7 +19,7 @@ def photos(data: str | Path | None = None) -> Pack:
 
     The pack is made on first use and kept (see `pack_path`); labels are the sources (`bsds`, `everyday`, ...).
     """
-    return built("photos.pack", _entries, lambda: [find("photos", data)], data)
+    return built("photos", _entries, lambda: [find("photos", data)], data)
 
 
 def _entries(folders: list[Path]) -> Iterator[Entry]:
