@@ -19,6 +19,7 @@ LEVELS = {
     "restoration": 4,
     "codec": 4,
     "faces": 4,
+    "pillow": 5,
     "server": 5,
     "studio": 5,
     "batch": 5,

@@ -101,8 +101,11 @@ class _Encoding:
             raise PictureError("give one of bpp, psnr and size, not several")
         if any(wish is not None and not wish > 0 for wish in (bpp, psnr, size)):
             raise PictureError("bpp, psnr and size must be above 0")
+        if bpp is not None:
+            wished = bpp * self.picture.height * self.picture.width / 8
+        if size is not None:
+            wished = size
         if bpp is not None or size is not None:
-            wished = size if size is not None else bpp * self.picture.height * self.picture.width / 8
             trial = rate.search(lambda t: len(self.code(t)), wished, tolerance=0.015, never_above=size is not None)
             if size is not None and trial.value > size:
                 raise PictureError(

@@ -51,7 +51,7 @@ class LatentCoder:
         """Scaled latents (M, h, w) to a stream, and what the decoder will see: int16 (M, h, w) in sixteenths."""
         encoder, tables = Encoder(), self.tables
         wanted = y.detach().cpu().float().numpy().reshape(-1)
-        hyper = self._hyper(y)
+        hyper = self.hyper(y)
         weight = trade.weight if trade else 0.0
 
         def code(where: np.ndarray | None, mean: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -106,7 +106,7 @@ class LatentCoder:
         return torch.from_numpy(latents).view(-1, height, width)
 
     @torch.inference_mode()
-    def _hyper(self, y: Tensor) -> np.ndarray:
+    def hyper(self, y: Tensor) -> np.ndarray:
         """The hyper-latents that the encoder chooses: flat int32."""
         height, width = y.shape[1:]
         wide = functional.pad(y[None], (0, -width % HYPER_STRIDE, 0, -height % HYPER_STRIDE), mode="replicate")

@@ -176,7 +176,7 @@ class Codec(nn.Module):
         features = self.hyper_synthesis(round_half_up(z), bias)
         bits = torch.zeros_like(z_bits.sum((1, 2, 3)))
         board = checkerboard(y)
-        parts = list(torch.split(y, self.slices, dim=1))
+        parts = list(torch.split(y, list(self.slices), dim=1))
         rounded: list[Tensor] = []
         contexts: list[Tensor] = []
         for network, (known, _, parity) in zip(self.passes, self.schedule()):

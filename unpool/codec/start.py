@@ -31,10 +31,9 @@ def start_from_components(codec: Codec, patches: Tensor) -> None:
     # An 8x8 block lies in the middle of four blocks that are shifted by half a block.
     embed = axes * tame[:, None]
     back = axes / tame[:, None]
-    codec.analysis.embed.weight.zero_()
-    codec.analysis.embed.bias.zero_()
-    codec.synthesis.deconvolution.weight.zero_()
-    codec.synthesis.deconvolution.bias.zero_()
+    for layer in (codec.analysis.embed, codec.synthesis.deconvolution, codec.analysis.down, codec.synthesis.up):
+        for parameter in layer.parameters():
+            parameter.zero_()
     for row in range(2):
         for column in range(2):
             quarter = _quarter(row, column)
@@ -43,8 +42,6 @@ def start_from_components(codec: Codec, patches: Tensor) -> None:
             codec.synthesis.deconvolution.weight[opposite, :, row, column] = back[:, quarter].T.float()
     codec.analysis.down.weight.copy_((low_axes / tame_low)[..., None, None].float())
     codec.synthesis.up.weight.copy_((low_axes * tame_low).T[..., None, None].float())
-    codec.analysis.down.bias.zero_()
-    codec.synthesis.up.bias.zero_()
 
 
 def _quarter(row: int, column: int) -> list[int]:

@@ -5,8 +5,8 @@ Frequencies are positive integers that sum to 2**24, the precision of constricti
 depends on floating point.
 """
 
-from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import constriction
 import numpy as np
@@ -46,7 +46,7 @@ class Tables:
         self.half_width = np.array([len(one) // 2 - 1 for one in frequency], np.int32)
 
     @cached_property
-    def models(self) -> list[Model]:
+    def models(self) -> list[Any]:
         """The coder's models. To whole weights of sum 2**24 - n constriction adds one each and changes nothing else."""
         return [Model((one - 1).astype(np.float64), perfect=False) for one in self.frequency]
 
@@ -68,7 +68,7 @@ class Encoder:
     """Collects groups of symbols and codes them at the end, last first, as a stack coder wants."""
 
     def __init__(self) -> None:
-        self._groups: list[tuple[np.ndarray, Model]] = []
+        self._groups: list[tuple[np.ndarray, Any]] = []
 
     def put(self, values: np.ndarray, index: np.ndarray, tables: Tables) -> None:
         """Add values (n,) int32, each coded with the table that `index` (n,) uint8 names."""
@@ -148,14 +148,9 @@ class Decoder:
         if not self._coder.is_empty():
             raise BitstreamError("damaged .unp file: a tile holds more than its symbols")
 
-    def _decode(self, model: Model, count: int) -> np.ndarray:
+    def _decode(self, model: Any, count: int) -> np.ndarray:
         return self._coder.decode(model, count)
 
 
-def _raw_model() -> Uniform:
+def _raw_model() -> Any:
     return Uniform(2 * RAW)
-
-
-def build(chances: Callable[[int], np.ndarray], count: int, certain: int = 0) -> Tables:
-    """Tables 0..count - 1 from chances (2 L + 2) of -L..L and the escape."""
-    return Tables([frequencies(chances(index)) for index in range(count)], certain)

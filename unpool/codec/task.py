@@ -1,6 +1,6 @@
 """Training the codec: photographs in, rate-distortion cost down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from unpool.codec.calibration import calibrate
 from unpool.codec.loss import rate_distortion, spread_qualities
 from unpool.codec.model import Codec
 from unpool.codec.start import start_from_components
@@ -18,6 +19,7 @@ from unpool.zoo.weights import load_module
 
 _VALIDATION_QUALITIES = (5.0, 35.0, 65.0, 95.0)
 _VALIDATION_SIZE = 256
+_CALIBRATION = 160  # photographs that the tables are fitted to
 _PIXELS_A_SAMPLE = 50_000  # a large photograph is drawn from more often than a small one
 
 
@@ -76,7 +78,7 @@ class Compress(Task):
         else:
             codec = Codec(**options.network())
             start_from_components(codec, self._patches())
-        self.codec = codec.to(memory_format=torch.channels_last)
+        self.codec = codec
         self.networks = {"codec": self.codec}
         self.optimisers = {"codec": ["codec"]}
 
@@ -100,7 +102,8 @@ class Compress(Task):
         """Cost, and bits per pixel and PSNR at four qualities, on the middles of held-out photographs."""
         figures: dict[str, float] = {}
         costs = []
-        pictures = self._validation()
+        held_out = self.crops.pack.where(part="validation")
+        pictures = self._middles(held_out)[: self.options.validation_pictures]
         for quality in _VALIDATION_QUALITIES:
             results = []
             for picture in pictures.split(8):
@@ -113,14 +116,20 @@ class Compress(Task):
             figures |= {f"bits_per_pixel_q{quality:.0f}": rate, f"psnr_q{quality:.0f}": psnr}
         return {"cost": float(np.mean(costs))} | figures
 
-    def _validation(self) -> Tensor:
+    def _middles(self, indices: Iterable[int]) -> Tensor:
+        """The middles, uint8 (N, 3, size, size), of those photographs that are large enough."""
         pack, size = self.crops.pack, _VALIDATION_SIZE
-        held_out = [i for i in pack.where(part="validation") if min(pack.shapes[i, :2]) >= size]
         cut = []
-        for index in held_out[: self.options.validation_pictures]:
-            top, left = ((pack.shapes[index, :2] - size) // 2).tolist()
-            cut.append(pack[int(index)][top : top + size, left : left + size])
+        for index in indices:
+            if min(pack.shapes[index, :2]) >= size:
+                top, left = ((pack.shapes[index, :2] - size) // 2).tolist()
+                cut.append(pack[int(index)][top : top + size, left : left + size])
         return torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2)
+
+    def export(self) -> Codec:
+        """The codec with its weights as half precision will store them, and tables fitted to those."""
+        calibrate(self.codec, self._middles(self.crops.order[:: max(1, len(self.crops) // _CALIBRATION)]))
+        return self.codec
 
     def record(self) -> dict[str, Any]:
         return {

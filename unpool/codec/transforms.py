@@ -12,7 +12,6 @@ class Residual(nn.Module):
         super().__init__()
         self.spread = nn.Conv2d(channels, hidden or channels, 3, padding=1)
         self.gather = nn.Conv2d(hidden or channels, channels, 1)
-        nn.init.zeros_(self.gather.bias)
         with torch.no_grad():
             self.gather.weight.mul_(0.1)
 
