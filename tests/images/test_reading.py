@@ -204,6 +204,17 @@ def test_files_that_are_no_pictures(tmp_path):
             read(tmp_path / name)
 
 
+def test_an_endless_file_is_not_read_to_its_end():
+    with pytest.raises(PictureError, match="is not a picture"):
+        read("/dev/zero")
+
+
+def test_a_pil_image_whose_file_breaks_off():
+    data = encoded(Image.fromarray(COLOURS), "JPEG")
+    with pytest.raises(PictureError, match="PIL image cannot be decoded"):
+        read(Image.open(io.BytesIO(data[:-40])))
+
+
 def test_the_first_frame_of_an_animation():
     frames = [Image.fromarray(COLOURS), Image.fromarray(255 - COLOURS)]
     for kind, options in {"PNG": {}, "WEBP": {"lossless": True}, "TIFF": {}}.items():

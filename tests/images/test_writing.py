@@ -51,6 +51,13 @@ def test_formats_that_lose_something(tmp_path, suffix):
     assert path.stat().st_size < size
 
 
+@pytest.mark.parametrize("quality", [1, 50, 92, 100])
+def test_noise_fits_into_jpeg(tmp_path, quality):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    write(Picture(noise), tmp_path / "a.jpg", quality=quality)
+    assert read(tmp_path / "a.jpg").samples.shape == noise.shape
+
+
 def test_webp_without_loss(tmp_path):
     write(SMALL, tmp_path / "a.webp", lossless=True)
     assert np.array_equal(read(tmp_path / "a.webp").samples, SMALL.samples)

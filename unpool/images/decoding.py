@@ -17,7 +17,7 @@ from unpool.images.picture import Picture
 Check = Callable[[int, int], None]
 
 # What decoders raise on damaged bytes. MemoryError: a lying header within the limit.
-_DAMAGE = (
+DAMAGE = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, RuntimeError),
     *(
         Image.DecompressionBombError,
@@ -48,7 +48,7 @@ def decode(data: bytes, *, name: str, max_pixels: int, keep_location: bool) -> P
         return _decode(data, known, check, keep_location)
     except PictureError as error:
         raise error if str(error).startswith(name) else PictureError(f"{name}: {error}") from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise PictureError(f"{name}: the {known.name} file is damaged or cut short ({_reason(error)})") from error
 
 

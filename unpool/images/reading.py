@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias, Union
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, Union, cast
 
 import numpy as np
 from PIL import Image
 
 from unpool.errors import PictureError
 from unpool.images import decoding, memory
+from unpool.images.formats import recognise, refuse_unknown
 from unpool.images.picture import Picture
 
 if TYPE_CHECKING:
     import torch
 
 MAX_PIXELS = 200_000_000
+_HEAD = 4096  # bytes that tell a format
 
 Source: TypeAlias = Union[
     "str", "os.PathLike[str]", "bytes", "BinaryIO", "Image.Image", "np.ndarray", "torch.Tensor", "Picture"
@@ -51,17 +53,18 @@ def read(source: Source, *, max_pixels: int = MAX_PIXELS, keep_location: bool = 
         return decoding.decode(bytes(source), name="the picture", max_pixels=max_pixels, keep_location=keep_location)
     if isinstance(source, Image.Image):
         decoding.check_pixels(*source.size, name="the PIL image", max_pixels=max_pixels)
-        return memory.from_pil(source, keep_location=keep_location)
+        try:
+            return memory.from_pil(source, keep_location=keep_location)
+        except decoding.DAMAGE as error:  # its file is decoded only now
+            raise PictureError(f"the PIL image cannot be decoded: {error}") from error
     if isinstance(source, np.ndarray):
         return memory.from_array(source)
     if "torch" in sys.modules and isinstance(source, sys.modules["torch"].Tensor):
         return memory.from_torch(source)
     if hasattr(source, "read"):
-        data = source.read()
-        if not isinstance(data, bytes):
-            raise PictureError("the file gives text: open it for reading bytes ('rb')")
         name = getattr(source, "name", None)
         name = name if isinstance(name, str) else "the picture"
+        data = _all_of(cast("BinaryIO", source), name)
         return decoding.decode(data, name=name, max_pixels=max_pixels, keep_location=keep_location)
     raise PictureError(
         f"a {type(source).__name__} is no picture: give a path, bytes, a file, a PIL image, an array or a tensor"
@@ -73,10 +76,21 @@ as_picture = read
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return _all_of(file, str(path))
     except FileNotFoundError:
         raise PictureError(f"there is no file {path}") from None
     except IsADirectoryError:
         raise PictureError(f"{path} is a folder: give a picture in it") from None
     except OSError as error:
         raise PictureError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _all_of(file: BinaryIO, name: str) -> bytes:
+    """The bytes of a file whose beginning is that of a picture: a film of many gigabytes is not read to its end."""
+    head = file.read(_HEAD)
+    if not isinstance(head, bytes):
+        raise PictureError("the file gives text: open it for reading bytes ('rb')")
+    if recognise(head) is None:
+        raise refuse_unknown(head, name)
+    return head + file.read()
