@@ -127,7 +127,7 @@ def _encoded(picture: Picture, known: Format, quality: int | None, lossless: boo
     if known.name in _QUALITY and not (known.name == "WebP" and lossless):
         options["quality"] = quality or _QUALITY[known.name]
     if known.name == "JPEG":
-        options |= {"subsampling": 0 if options["quality"] >= 90 else 2, "optimize": True}
+        options["subsampling"] = 0 if options["quality"] >= 90 else 2
     if known.name == "WebP":
         options |= {"lossless": lossless, "exact": True, "method": 4, "use_sharp_yuv": True}
     if known.name == "AVIF":
