@@ -8,12 +8,17 @@ the losses, the measurements and the weight files need nothing else. `docs/autoe
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unpool.nn.towers import Decoder, Encoder, stage_sizes
+
+# The linear path's values are scaled by this and its weights by the inverse, so that an optimiser whose steps have one
+# size for all weights (Adam) moves it slowly from where it starts.
+_LINEAR_PACE = 0.125
 
 
 @dataclass
@@ -60,7 +65,7 @@ class Autoencoder(nn.Module):
         self.channels, self.code, self.grid = channels, code, grid
         self.small = stage_sizes(self.size, strides)[-1]
         features = squeeze * math.prod(self.small)
-        tower = {"strides": strides, "blocks": blocks, "block": block}
+        tower: dict[str, Any] = {"strides": strides, "blocks": blocks, "block": block}
         self.encoder = nn.Sequential(
             Encoder(in_channels=channels, widths=widths, **tower),
             nn.ReLU(),
@@ -70,7 +75,7 @@ class Autoencoder(nn.Module):
         )
         self.expand = nn.Linear(code, features)
         self.widen = nn.Conv2d(squeeze, decoder_widths[-1], 1)
-        self.decoder = Decoder(out_channels=channels, widths=decoder_widths, upsample=upsample, **tower)
+        self.decoder: nn.Module = Decoder(out_channels=channels, widths=decoder_widths, upsample=upsample, **tower)
         if grid:
             self.analysis = nn.Linear(channels * grid * grid, self.head_width())
             self.synthesis = nn.Linear(code, channels * grid * grid)
@@ -84,7 +89,8 @@ class Autoencoder(nn.Module):
         centred = 2 * picture - 1
         numbers = self.encoder(centred)
         if self.grid:
-            numbers = numbers + self.analysis(F.adaptive_avg_pool2d(centred, self.grid).flatten(1))
+            coarse = F.adaptive_avg_pool2d(centred, self.grid).flatten(1)
+            numbers = numbers + self.analysis(_LINEAR_PACE * coarse)
         return numbers
 
     def encode(self, picture: Tensor) -> Tensor:
@@ -96,7 +102,7 @@ class Autoencoder(nn.Module):
         squeezed = self.expand(code).unflatten(1, (-1, *self.small))
         picture = self.decoder(self.widen(squeezed), self.size)
         if self.grid:
-            coarse = self.synthesis(code).unflatten(1, (self.channels, self.grid, self.grid))
+            coarse = _LINEAR_PACE * self.synthesis(code).unflatten(1, (self.channels, self.grid, self.grid))
             picture = picture + F.interpolate(coarse, self.size, mode="bilinear", align_corners=False)
         return (picture + 1) / 2
 
@@ -136,12 +142,11 @@ class Autoencoder(nn.Module):
         values, vectors = torch.linalg.eigh(torch.cov(rows.T))
         values, vectors = values.flip(0)[: self.code].clamp(min=1e-8), vectors.flip(1)[:, : self.code]
         scaled = vectors / values.sqrt()
-        self.analysis.weight[: self.code].copy_(scaled.T)
+        self.analysis.weight[: self.code].copy_(scaled.T / _LINEAR_PACE)
         self.analysis.bias[: self.code].copy_(-(mean @ scaled))
-        self.synthesis.weight.copy_(vectors * values.sqrt())
-        self.synthesis.bias.copy_(mean)
-        self.encoder[-1].weight.zero_()
-        self.encoder[-1].bias.zero_()
-        last = self.decoder.stages[-1].operation
-        for parameter in last.parameters():
+        self.synthesis.weight.copy_(vectors * values.sqrt() / _LINEAR_PACE)
+        self.synthesis.bias.copy_(mean / _LINEAR_PACE)
+        for parameter in list(self.encoder.children())[-1].parameters():
+            parameter.zero_()
+        for parameter in self.decoder.stages[-1].parameters():
             parameter.mul_(0.05)

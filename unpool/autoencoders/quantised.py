@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +41,7 @@ class VectorQuantised(Autoencoder):
         self.small = stage_sizes(self.size, strides)[-1]
         self.code = math.prod(self.small)
         self.width, self.commitment = width, commitment
-        tower = {"widths": widths, "strides": strides, "blocks": blocks, "block": block}
+        tower: dict[str, Any] = {"widths": widths, "strides": strides, "blocks": blocks, "block": block}
         self.encoder = nn.Sequential(Encoder(in_channels=channels, **tower), nn.ReLU(), nn.Conv2d(widths[-1], width, 1))
         self.widen = nn.Conv2d(width, widths[-1], 1)
         self.decoder = Decoder(out_channels=channels, upsample=upsample, **tower)

@@ -1,12 +1,14 @@
 """What autoencoders are trained and judged on: aligned faces at 64x64, with whole people held out."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from unpool.train.data.faces import faces
+from unpool.train.data.pack import Pack
 
 CELEBA = ("celeba_aligned", "celeba_small", "celeba")
 SOURCES = {"celeba": CELEBA, "all": (*CELEBA, "named_aligned")}
@@ -41,7 +43,7 @@ class FaceSamples:
         """The picture's file name in its set."""
         return self.pack.names[self.indices[index]]
 
-    def sample(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, Any]:
         """One face."""
         face = self.pack[int(self.indices[index])]
         if rng.integers(2):
@@ -56,7 +58,7 @@ class FaceSamples:
             gain = 1 + self.light * rng.uniform(-1, 1)
             picture = np.clip((picture - 0.5) * (1 + self.light * rng.uniform(-1, 1)) + 0.5, 0, 1) * gain
             picture = np.clip(picture, 0, 1).astype(np.float32)
-        return {"picture": picture, "label": np.int64(self.labels[index])}
+        return {"picture": picture, "label": self.labels[index]}
 
     def pictures(self, most: int | None = None) -> Tensor:
         """Training faces as they are, (N, 3, size, size) float32 in [0, 1]; an even choice of at most `most`."""
@@ -71,9 +73,9 @@ def held_out(size: int, data: Path | None, *, most: int | None = None) -> tuple[
     return stacked(pack, indices), pack.labels[indices]
 
 
-def stacked(pack: "object", indices: np.ndarray) -> Tensor:
+def stacked(pack: Pack, indices: np.ndarray) -> Tensor:
     """Pictures of a pack as one tensor (N, 3, H, W) float32 in [0, 1]."""
-    samples = np.stack([pack[int(i)] for i in indices])  # type: ignore[index]
+    samples = np.stack([pack[int(i)] for i in indices])
     return torch.from_numpy(samples.transpose(0, 3, 1, 2).astype(np.float32) / 255)
 
 

@@ -15,7 +15,7 @@ from unpool.autoencoders.quantised import VectorQuantised
 from unpool.autoencoders.samples import SOURCES, FaceSamples, held_out
 from unpool.autoencoders.verification import balanced_pairs, best_threshold, cosines
 from unpool.errors import RecipeError
-from unpool.images.degradations import GaussianBlur, GaussianNoise, Occlusion
+from unpool.images.degradations import Degradation, GaussianBlur, GaussianNoise, Occlusion
 from unpool.images.metrics import psnr_rgb
 from unpool.train.data.fashion import FashionSamples
 from unpool.train.task import Dataset, Loss, Options, Task
@@ -32,7 +32,7 @@ FAMILY: dict[str, type[Autoencoder]] = {
 }
 
 # What the denoising figures are taken on, each with its own seed.
-PROBES = {
+PROBES: dict[str, Degradation] = {
     "noise": GaussianNoise(25.0),
     "blur": GaussianBlur(2.0),
     "covered": Occlusion(0.25, aspect=(1.0, 1.0), fill="mean"),
@@ -61,6 +61,7 @@ class TrainAutoencoder(Task):
     """Train any member of the family, on aligned faces or on Fashion-MNIST."""
 
     Options: ClassVar[type[Options]] = AutoencoderOptions
+    network: Autoencoder
     input_range: ClassVar = {"picture": (0.0, 1.0)}
 
     def __init__(self, options: AutoencoderOptions, data: Path | None = None) -> None:
@@ -79,6 +80,7 @@ class TrainAutoencoder(Task):
             raise RecipeError(f"options.network: {self.cls.__name__} does not take it ({error})") from None
         if network.grid:
             network.start_linear(self._plain(4000))
+        self.network = network
         self.networks = {"autoencoder": network}
         self.optimisers = {"autoencoder": ["autoencoder"]}
         self.criteria = {name: (weight, _criterion(name)) for name, weight in options.reconstruction.items()}
@@ -96,16 +98,18 @@ class TrainAutoencoder(Task):
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         """The reconstruction's losses and the member's own penalties, added up."""
-        network, picture = self.networks["autoencoder"], batch["picture"]
+        network, picture = self.network, batch["picture"]
         made = network.training_pass(picture, generator, batch.get("label"))
-        terms = {name: weight * rule(made.reconstruction, picture) for name, (weight, rule) in self.criteria.items()}
+        terms: dict[str, Tensor] = {
+            name: weight * rule(made.reconstruction, picture) for name, (weight, rule) in self.criteria.items()
+        }
         terms |= made.penalties
         total = torch.stack([term.float() for term in terms.values()]).sum()
         yield Loss("autoencoder", total, {f"loss/{name}": term.detach() for name, term in terms.items()})
 
     def evaluate(self) -> dict[str, float]:
         """On people (or pictures) held out: `psnr`; for faces `psnr_damaged` and `verification` of pairs by cosine."""
-        network = self.networks["autoencoder"]
+        network = self.network
         pictures, people = self._validation()
         figures = {"psnr": _psnr(network, pictures, pictures)}
         if self.options.pictures == "faces":
@@ -121,12 +125,12 @@ class TrainAutoencoder(Task):
     def samples(self) -> dict[str, Tensor]:
         """Held-out pictures over their reconstructions."""
         picture = self._validation()[0][:8]
-        again = self.networks["autoencoder"](picture.to(self.device))[0].cpu().clamp(0, 1)
+        again = self.network(picture.to(self.device))[0].cpu().clamp(0, 1)
         return {"pictures": torch.cat([picture, again], 2)}
 
     def export(self) -> nn.Module:
         """The network; a supervised one without its head, which codes and pictures do not need."""
-        network = self.networks["autoencoder"]
+        network = self.network
         if isinstance(network, family.Supervised):
             bare = type(network)(**self.config)
             bare.load_state_dict({k: v for k, v in network.state_dict().items() if k != "directions"})
@@ -137,7 +141,7 @@ class TrainAutoencoder(Task):
         """Words for the weight file."""
         if not self.cls.__module__.startswith("unpool."):
             return {}
-        network, on_faces = self.networks["autoencoder"], self.options.pictures == "faces"
+        network, on_faces = self.network, self.options.pictures == "faces"
         sources = SOURCES[self.options.sources] if on_faces else ("fashion-mnist",)
         headline = f"{network.code} numbers a picture: {self.figures['psnr']:.2f} dB on held-out pictures"
         return {
@@ -166,7 +170,7 @@ class TrainAutoencoder(Task):
     def _validation(self) -> tuple[Tensor, np.ndarray]:
         if self._held_out is None:
             if self.options.pictures == "faces":
-                self._held_out = held_out(self.networks["autoencoder"].size[0], self.data, most=640)
+                self._held_out = held_out(self.network.size[0], self.data, most=640)
             else:
                 validation = FashionSamples("validation", self.data)
                 self._held_out = torch.from_numpy(validation.batch(0, 1000)), validation.labels[:1000]
@@ -197,7 +201,7 @@ def _criterion(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     return plain[name]
 
 
-def _psnr(network: nn.Module, seen: Tensor, wanted: Tensor) -> float:
+def _psnr(network: Autoencoder, seen: Tensor, wanted: Tensor) -> float:
     """Mean PSNR over pictures of what the network makes of `seen`, clamped to [0, 1]."""
     device = next(network.parameters()).device
     values = [

@@ -23,14 +23,20 @@ def best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
     return float((sorted_scores[cut - 1] + sorted_scores[cut]) / 2)
 
 
+def accuracy_on(test: np.ndarray, scores: np.ndarray, same: np.ndarray) -> float:
+    """Share of right answers on the pairs `test` marks, at the best threshold of all others."""
+    threshold = best_threshold(scores[~test], same[~test])
+    return float(((scores[test] >= threshold) == same[test]).mean())
+
+
 def ten_folds(scores: np.ndarray, same: np.ndarray, fold: np.ndarray) -> tuple[float, float]:
     """LFW's View 2: threshold from all folds but one, tested on that one; mean accuracy and its standard error."""
-    accuracies = []
-    for number in np.unique(fold):
-        test = fold == number
-        threshold = best_threshold(scores[~test], same[~test])
-        accuracies.append(float(((scores[test] >= threshold) == same[test]).mean()))
-    return float(np.mean(accuracies)), float(np.std(accuracies, ddof=1) / np.sqrt(len(accuracies)))
+    return mean_and_error([accuracy_on(fold == number, scores, same) for number in np.unique(fold)])
+
+
+def mean_and_error(values: list[float]) -> tuple[float, float]:
+    """Mean and its standard error."""
+    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 def accept_rate(scores: np.ndarray, same: np.ndarray, false_accepts: float) -> float:

@@ -20,11 +20,15 @@ COMMANDS = {
     "demo": ("unpool.cli.demo", "Run every wing on real photographs and write one page."),
     "explain": ("unpool.cli.explain", "Show what a network saw in a picture."),
     "restore": ("unpool.cli.restore", "Make pictures larger, cleaner or sharper."),
+    "generate": ("unpool.cli.generate", "Generate pictures from seeds, between them, or like a photograph."),
+    "embed": ("unpool.cli.embed", "Write the codes of pictures as a table."),
     "train": ("unpool.cli.train", "Train a model from a recipe."),
     "data": ("unpool.cli.data", "List, fetch and pack data sets."),
     "models": ("unpool.cli.models", "List the models, their licence, size and headline figure."),
     "export": ("unpool.cli.export", "Export a model to ONNX."),
     "bench": ("unpool.cli.bench", "Measure a wing beside its peers."),
+    "serve": ("unpool.cli.serve", "Serve the wings over HTTP."),
+    "keys": ("unpool.cli.keys", "Make, list and revoke keys of the service."),
     "doctor": ("unpool.cli.doctor", "Print versions, device, weights and what is missing."),
 }
 

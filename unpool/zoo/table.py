@@ -7,6 +7,8 @@ from typing import Any
 PREDICTORS = {
     "classification": "unpool.zoo.imagenet:Classifier",
     "classic": "unpool.zoo.plain:Plain",
+    "autoencoders": "unpool.autoencoders.api:Coder",
+    "explanation": "unpool.explanation.predictors:predictor",
     "restoration": "unpool.restoration.api:Predictor",
     "generation": "unpool.generation.api:Generation",
 }

@@ -1,0 +1,74 @@
+"""LFW's View 2 for codes of 64x64 faces: the pictures of its pairs, put on the training faces' template."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from unpool.autoencoders.verification import accept_rate, cosines, ten_folds
+from unpool.images.reading import read
+from unpool.train.data.faces import MARGIN, SIZE, TEMPLATE
+from unpool.train.data.find import find
+from unpool.train.data.lfw import lfw_pairs
+
+# Where deep funneling puts the template's five points, in the central 160x160 pixels of its 250x250 pictures: medians
+# of what a detector finds. One transform serves all pictures; nothing is fitted to any one of them.
+_FUNNELED = np.array([[56.3, 65.0], [98.6, 63.3], [78.1, 89.1], [61.0, 110.4], [96.1, 108.6]])
+_CENTRE = 160
+
+
+class Pairs(NamedTuple):
+    """Distinct pictures (N, 3, S, S) in [0, 1]; each pair's two indices, whether it is one person, and its fold."""
+
+    pictures: Tensor
+    first: np.ndarray
+    second: np.ndarray
+    same: np.ndarray
+    fold: np.ndarray
+
+
+def load_pairs(size: int, data: Path | None, *, each: int | None = None) -> Pairs:
+    """The pairs of View 2, or of every fold the first `each` pairs of one person and the first `each` of two."""
+    folds = lfw_pairs(find("lfw", data))
+    if each is not None:
+        folds = [fold[:each] + fold[len(fold) // 2 : len(fold) // 2 + each] for fold in folds]
+    listed = [(pair, number) for number, fold in enumerate(folds) for pair in fold]
+    order: dict[Path, int] = {}
+    first = np.array([order.setdefault(pair.first, len(order)) for pair, _ in listed])
+    second = np.array([order.setdefault(pair.second, len(order)) for pair, _ in listed])
+    pictures = np.stack([on_template(path, size) for path in order])
+    tensor = torch.from_numpy(pictures.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    same, fold = (np.array(column) for column in zip(*((pair.same, number) for pair, number in listed)))
+    return Pairs(tensor, first, second, same, fold)
+
+
+def on_template(path: Path, size: int) -> np.ndarray:
+    """A funneled picture as the training faces are: (size, size, 3) uint8 of the 128x128 template."""
+    samples = read(path).with_depth(8).samples
+    samples = np.repeat(samples, 3, axis=2) if samples.shape[2] == 1 else samples
+    inset = (np.array(samples.shape[1::-1]) - _CENTRE) / 2
+    source, target = (_FUNNELED + inset) @ (1, 1j), (TEMPLATE + MARGIN) @ (1, 1j)
+    # The similarity z -> a z + b from the template to the picture, by least squares over the five points.
+    a, b = np.linalg.lstsq(np.stack([target, np.ones(5)], 1), source, rcond=None)[0]
+    a, b = a * SIZE / size, b + 0.5 - a * (0.5 + 0.5j) + 0.5j  # PIL's points are pixel corners; ours are centres
+    matrix: tuple[float, ...] = (a.real, -a.imag, b.real, a.imag, a.real, b.imag)
+    image = Image.fromarray(samples)
+    if abs(a) > 1.2:  # PIL's transform does not average: take a picture of about the target's scale
+        factor = 1 / abs(a)
+        image = image.resize([round(side * factor) for side in image.size], Image.Resampling.LANCZOS)
+        matrix = tuple(value * factor for value in matrix)
+    return np.asarray(image.transform((size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC))
+
+
+def verify(codes: np.ndarray, pairs: Pairs) -> dict[str, float]:
+    """View 2's accuracy with its standard error, and TAR at FAR 1e-2, by cosine of codes (N, D)."""
+    scores = cosines(codes[pairs.first], codes[pairs.second])
+    accuracy, error = ten_folds(scores, pairs.same, pairs.fold)
+    return {
+        "lfw_accuracy": accuracy,
+        "standard_error": error,
+        "tar_at_far_1e-2": accept_rate(scores, pairs.same, 0.01),
+    }

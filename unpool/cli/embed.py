@@ -1,0 +1,44 @@
+"""`unpool embed`: pictures to codes, in a table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def embed(
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the codes go: .parquet, .npz or .csv.")],
+    model: Annotated[str, typer.Option(help="An autoencoder: its name, or a weight file.")] = "autoencoders/faces",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object that says what was done.")] = False,
+) -> None:
+    """Write the code of every picture, and how well it can be decoded again, as one row each: path, code, error.
+
+    Models of faces take aligned faces (see `unpool faces`), cut to their central square otherwise.
+    """
+    import json
+
+    from unpool.autoencoders.api import Coder
+    from unpool.autoencoders.table import check_output, write_codes
+    from unpool.errors import ModelError, PictureError
+    from unpool.train.data.folders import pictures as pictures_in
+    from unpool.zoo.loading import load
+
+    check_output(out)
+    predictor = load(model, device)
+    if not isinstance(predictor, Coder):
+        raise ModelError(f"{model} is not an autoencoder; `unpool models --task autoencoders` lists them")
+    files: list[Path] = []
+    for path in pictures:
+        files += [found.path for found in pictures_in(path)] if path.is_dir() else [path]
+    if not files:
+        raise PictureError("there are no pictures in " + ", ".join(map(str, pictures)))
+    rows = write_codes(out, predictor, files)
+    if as_json:
+        print(json.dumps({"path": str(out), "rows": rows, "numbers": predictor.module.code, "model": model}))
+    else:
+        print(f"{out}: {rows} codes of {predictor.module.code} numbers")
