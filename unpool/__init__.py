@@ -14,6 +14,7 @@ _PUBLIC = {
     "load": "unpool.zoo.loading",
     "explain": "unpool.explanation.api",
     "restore": "unpool.restoration.api",
+    "generate": "unpool.generation.api",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -21,6 +22,7 @@ __all__ = ["__version__", *_PUBLIC]
 if TYPE_CHECKING:
     from unpool.errors import UnpoolError as UnpoolError
     from unpool.explanation.api import explain as explain
+    from unpool.generation.api import generate as generate
     from unpool.images.picture import Picture as Picture
     from unpool.images.reading import read as read
     from unpool.images.writing import write as write

@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": ("unpool.cli.explain", "Show what a network saw in a picture."),
     "restore": ("unpool.cli.restore", "Make pictures larger, cleaner or sharper."),
     "generate": ("unpool.cli.generate", "Generate pictures from seeds, between them, or like a photograph."),
+    "faces": ("unpool.cli.faces", "Find, compare, describe and restore faces; known people."),
     "embed": ("unpool.cli.embed", "Write the codes of pictures as a table."),
     "train": ("unpool.cli.train", "Train a model from a recipe."),
     "data": ("unpool.cli.data", "List, fetch and pack data sets."),

@@ -186,7 +186,8 @@ class Generation:
             (error + 1e-3 * latents.square().mean(1)).sum().backward()
             optimiser.step()
         best = int(error.argmin())
-        return Projection(latents[best].detach().cpu(), int(labels[best]) if self.classes else None, float(error[best]))
+        own_label = int(labels[best]) if self.classes else None
+        return Projection(latents[best].detach().cpu(), own_label, float(error[best].detach()))
 
     def _target(self, picture: Any) -> Tensor:
         rgb = as_picture(picture).rgb()

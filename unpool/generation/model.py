@@ -19,6 +19,7 @@ class Generator(nn.Module):
     classes: number of classes, 0 for none; a class is an embedding of length `embedding` joined to the latent.
     size: extent of the picture (height, width), or (length,) of a signal.
     widths, strides, blocks, block, activation, upsample: the tower's, from the picture inwards.
+    output: "sigmoid" keeps values within [0, 1] and lets them rest at its ends (a black background); "linear" does not.
     """
 
     def __init__(
@@ -35,8 +36,12 @@ class Generator(nn.Module):
         block: str = "residual",
         activation: str = "leaky",
         upsample: str = "deconv",
+        output: str = "linear",
     ) -> None:
         super().__init__()
+        if output not in ("linear", "sigmoid"):
+            raise ValueError(f"output must be linear or sigmoid, not {output!r}")
+        self.sigmoid = output == "sigmoid"
         self.latent, self.classes, self.size = latent, classes, tuple(size)
         self.root_size = (widths[-1], *stage_sizes(size, strides)[-1])
         self.embedding = nn.Embedding(classes, embedding) if classes else None
@@ -63,8 +68,9 @@ class Generator(nn.Module):
         return self.root(latent).view(-1, *self.root_size)
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
-        """(N, latent), (N,) int64 -> (N, channels, *size), around [0, 1] (not clamped)."""
-        return 0.5 + 0.5 * self.tower(self.responses(latent, label), self.size)
+        """(N, latent), (N,) int64 -> (N, channels, *size), in [0, 1] (with a linear output, around it)."""
+        values = self.tower(self.responses(latent, label), self.size)
+        return torch.sigmoid(2 * values) if self.sigmoid else 0.5 + 0.5 * values
 
     def example_inputs(self) -> tuple[Tensor, ...]:
         """Inputs that fit `forward`."""

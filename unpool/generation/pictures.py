@@ -49,7 +49,7 @@ def pictures(name: str, part: str, data: str | Path | None = None) -> Pictures:
         names = [f"fashion-mnist {part} {i}" for i in range(len(chosen.labels))]
         return Pictures(chosen.pictures[..., None], chosen.labels, names=names)
     if name == "faces":
-        pack = built("portraits-64.pack", lambda folders: _portraits(data), lambda: _face_folders(data), data)
+        pack = built("portraits-64", lambda folders: _portraits(data), lambda: _face_folders(data), data)
         chosen_faces = pack.where(part=part)
         return Pictures(
             np.stack([pack[i] for i in chosen_faces]),

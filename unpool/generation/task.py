@@ -53,11 +53,11 @@ class Generate(Task):
         super().__init__(options, data)
         self.networks = {
             "generator": Generator(**self.config),
-            "critic": Critic(**_without(self.config, "latent", "upsample")),
+            "critic": Critic(**_without(self.config, "latent", "upsample", "output")),
         }
         self.optimisers = {"critic": ["critic"], "generator": ["generator"]}
         if options.start:
-            self.networks["encoder"] = LatentEncoder(**_without(self.config, "classes", "upsample"))
+            self.networks["encoder"] = LatentEncoder(**_without(self.config, "classes", "upsample", "output"))
             self.optimisers["start"] = ["encoder", "generator"]
 
     @cached_property
@@ -75,6 +75,7 @@ class Generate(Task):
             "blocks": options.blocks,
             "block": options.block,
             "upsample": options.upsample,
+            "output": "sigmoid",
         }
 
     def dataset(self) -> Pictures:

@@ -1,0 +1,44 @@
+import pytest
+import torch
+
+from unpool.generation.model import Critic, Generator, LatentEncoder
+from unpool.nn.deconv import KINDS
+
+TABLES = {"widths": (4, 6), "strides": (2, 2)}
+
+
+@pytest.mark.parametrize("upsample", KINDS)
+@pytest.mark.parametrize("size", [(28, 28), (7, 10), (50,)])
+def test_shapes(upsample, size):
+    generator = Generator(latent=5, classes=3, size=size, channels=2, upsample=upsample, **TABLES)
+    critic = Critic(classes=3, size=size, channels=2, **TABLES)
+    encoder = LatentEncoder(latent=5, size=size, channels=2, **TABLES)
+    label = torch.tensor([0, 1, 2, 1])
+    made = generator(torch.randn(4, 5), label)
+    assert made.shape == (4, 2, *size)
+    assert critic(made, label).shape == (4,)
+    mean, log_variance = encoder(made)
+    assert mean.shape == log_variance.shape == (4, 5)
+
+
+def test_the_class_matters():
+    generator = Generator(latent=5, classes=2, size=(8, 8), **TABLES)
+    critic = Critic(classes=2, size=(8, 8), **TABLES)
+    latent = torch.randn(1, 5).repeat(2, 1)
+    made = generator(latent, torch.tensor([0, 1]))
+    assert not torch.allclose(made[0], made[1])
+    same = made[:1].repeat(2, 1, 1, 1)
+    scores = critic(same, torch.tensor([0, 1]))
+    assert scores[0] != scores[1]
+    for network, value in ((generator, latent), (critic, made)):
+        with pytest.raises(ValueError, match="class-conditional"):
+            network(value)
+
+
+def test_sigmoid_output_stays_in_range():
+    generator = Generator(latent=5, size=(8, 8), output="sigmoid", **TABLES)
+    made = generator(50 * torch.randn(4, 5))
+    assert made.min() >= 0
+    assert made.max() <= 1
+    with pytest.raises(ValueError, match="output must be"):
+        Generator(output="tanh")

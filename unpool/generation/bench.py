@@ -1,0 +1,212 @@
+"""The generation wing measured: distances to held-out pictures, copying, checkerboards, speed, upsampling."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from unpool.errors import DataError, UnpoolError
+from unpool.generation import classic
+from unpool.generation.api import Generation, load_generation
+from unpool.generation.expansion import comparison
+from unpool.generation.features import FEATURES, features, fid, kid, nearest, precision_recall
+from unpool.generation.pictures import Pictures, pictures
+from unpool.nn.checkerboard import checkerboard_energy
+from unpool.nn.deconv import KINDS
+from unpool.zoo.measure import interleaved, macs, parameters
+from unpool.zoo.weights import load_module, shipped
+
+Report = Callable[[str], None]
+_STRIDE = 4  # of the checkerboard's frequencies: those of the last two upsamplings
+_QUICK, _MOST = 300, 5000
+_TRAINED = 250  # steps of each half of the training that compares upsamplings
+
+
+def bench(*, quick: bool, data: Path | None, report: Report) -> dict[str, Any]:
+    """The wing's figures. A figure whose model or set is missing here is None; `notes` says which and why."""
+    notes: list[str] = []
+    figures: dict[str, Any] = {"features": FEATURES}
+    for name in ("fashion", "faces"):
+        report(f"{name}: features")
+        figures |= _against_held_out(name, quick, data, notes)
+    figures |= _speed(quick)
+    figures["upsampling"] = {} if quick else _upsampling(data, report, notes)
+    figures |= {} if quick else _few_real_ones(data, report, notes)
+    return figures | {"notes": notes}
+
+
+def _against_held_out(name: str, quick: bool, data: Path | None, notes: list[str]) -> dict[str, Any]:
+    empty = dict.fromkeys(_top(name, {}, {}))
+    if f"generation/{name}" not in shipped():
+        notes.append(f"generation/{name} has no weights here")
+        return empty
+    try:
+        training, held_out = (pictures(name, part, data) for part in ("train", "held-out"))
+    except DataError as error:
+        notes.append(str(error))
+        return empty
+    made = load_generation(name, "cpu")
+    count = min(_QUICK if quick else _MOST, len(held_out))
+    real, labels = _drawn(held_out, count, seed=0)
+    sets: dict[str, Tensor | None] = {"real": _drawn(training, count, seed=1)[0]}
+    sets["ours"] = _generated(made, count, labels)
+    if name == "fashion":
+        sets["classic"] = _classic(labels, notes)
+    sets["PCA-Gaussian"] = pca_gaussian(_drawn(training, 4000, seed=2)[0], count)
+    reference = features(real)
+    known = {key: features(values) for key, values in sets.items() if values is not None}
+    rows = {key: _row(reference, value) for key, value in known.items()}
+    energy = checkerboard_energy(real, _STRIDE)
+    for key, values in sets.items():
+        if values is not None:
+            rows[key]["checkerboard_ratio"] = checkerboard_energy(values, _STRIDE) / energy
+    trained = features(_drawn(training, count if quick else len(training), seed=3)[0])
+    copying = {
+        "compared_with": len(trained),
+        "generated": float(nearest(known["ours"], trained)[0].median()),
+        "held_out": float(nearest(reference, trained)[0].median()),
+    }
+    tables = {f"{name}_pictures": count, f"{name}_against_held_out": rows, f"{name}_distance_to_training": copying}
+    return _top(name, rows, copying) | tables
+
+
+def _top(name: str, rows: dict[str, dict[str, Any]], copying: dict[str, float]) -> dict[str, Any]:
+    """The figures that stand on their own."""
+
+    def value(row: str, key: str) -> Any:
+        return rows.get(row, {}).get(key)
+
+    if name == "fashion":
+        return {
+            "kid_fashion": value("ours", "kid"),
+            "kid_fashion_classic": value("classic", "kid"),
+            "checkerboard_ratio_classic": value("classic", "checkerboard_ratio"),
+        }
+    return {
+        "kid_faces": value("ours", "kid"),
+        "kid_faces_upper": value("ours", "kid_upper"),
+        "kid_faces_pca": value("PCA-Gaussian", "kid"),
+        "precision_faces": value("ours", "precision"),
+        "recall_faces": value("ours", "recall"),
+        "checkerboard_ratio": value("ours", "checkerboard_ratio"),
+    }
+
+
+def _row(reference: Tensor, other: Tensor) -> dict[str, Any]:
+    estimate = kid(reference, other)
+    precision, recall = precision_recall(reference, other)
+    distance = fid(reference, other)
+    return {
+        "kid": estimate.value,
+        "kid_error": estimate.error,
+        "kid_upper": estimate.upper,
+        "fid": distance,
+        "precision": precision,
+        "recall": recall,
+    }
+
+
+def _drawn(source: Pictures, count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """`count` pictures (N, C, H, W) in [0, 1] and their labels, drawn without repetition."""
+    chosen = torch.randperm(len(source), generator=torch.Generator().manual_seed(seed))[:count].numpy()
+    values = torch.from_numpy(source.pictures[chosen]).permute(0, 3, 1, 2).float() / 255
+    return values, torch.from_numpy(source.labels[chosen])
+
+
+def _generated(made: Generation, count: int, labels: Tensor) -> Tensor:
+    latents, _ = made.latents(count)
+    return made.tensor(latents, labels if made.classes else None)
+
+
+def _classic(labels: Tensor, notes: list[str]) -> Tensor | None:
+    if "classic/deconv-generator" not in shipped():
+        notes.append("classic/deconv-generator has no weights here")
+        return None
+    network = load_module("classic/deconv-generator")[0]
+    assert isinstance(network, classic.DeconvGenerator)
+    with torch.no_grad():
+        return network.generate(labels, torch.Generator().manual_seed(0))
+
+
+def pca_gaussian(training: Tensor, count: int, *, components: int = 256, seed: int = 0) -> Tensor:
+    """`count` samples of a Gaussian fitted to pictures (M, C, H, W) in their `components` main directions."""
+    flat = training.flatten(1)
+    mean = flat.mean(0)
+    torch.manual_seed(seed)  # pca_lowrank draws from the global generator
+    _, deviations, directions = torch.pca_lowrank(flat - mean, q=min(components, *flat.shape), center=False, niter=2)
+    scale = deviations / (len(flat) - 1) ** 0.5
+    drawn = torch.randn(count, len(scale), generator=torch.Generator().manual_seed(seed)) * scale
+    return (mean + drawn @ directions.T).view(count, *training.shape[1:]).clamp(0, 1)
+
+
+def _speed(quick: bool) -> dict[str, Any]:
+    models = [name for name in ("faces", "fashion") if f"generation/{name}" in shipped()]
+    made = {name: load_generation(name, "cpu") for name in models}
+    calls = {}
+    for name, one in made.items():
+        latents, labels = one.latents(64)
+        calls[name] = lambda one=one, latents=latents, labels=labels: one.tensor(latents, labels)
+    times = interleaved(calls, repeats=3 if quick else 15) if calls else {}
+    table = {
+        name: {
+            "images_per_second": 64 / times[name]["median"],
+            "low": 64 / times[name]["high"],
+            "high": 64 / times[name]["low"],
+            "parameters": parameters(one.module),
+            "mmacs_a_picture": macs(one.module, *one.module.example_inputs()) / 1e6,
+        }
+        for name, one in made.items()
+    }
+    first = table.get("faces", table.get("fashion", {}))
+    return {"images_per_second": first.get("images_per_second"), "models": table}
+
+
+def _few_real_ones(data: Path | None, report: Report, notes: list[str]) -> dict[str, Any]:
+    """Accuracy of a classifier trained on few real pictures, with and without generated ones."""
+    try:
+        training, held_out = (pictures("fashion", part, data) for part in ("train", "held-out"))
+        made = load_generation("fashion", "cpu")
+    except UnpoolError as error:
+        notes.append(str(error))
+        return {}
+    real, tested = _drawn(training, 5000, seed=4), _drawn(held_out, 5000, seed=5)
+    tables = {}
+    for each in (10, 100):
+        report(f"training on {each} pictures a class")
+        tables[f"accuracy_{each}_a_class"] = comparison(*real, tested, made, each=each)
+    return tables
+
+
+def _upsampling(data: Path | None, report: Report, notes: list[str]) -> dict[str, dict[str, Any]]:
+    """The same generator with each way of upsampling, trained alike for a short time from the same seed."""
+    from unpool.train import recipe as recipes
+    from unpool.train.loop import train
+
+    try:
+        real, labels = _drawn(pictures("fashion", "held-out", data), 1000, seed=0)
+    except DataError as error:
+        notes.append(str(error))
+        return {}
+    reference, energy = features(real), checkerboard_energy(real, _STRIDE)
+    table = {}
+    for kind in KINDS:
+        report(f"upsampling by {kind}: {2 * _TRAINED} steps")
+        chosen = recipes.load(
+            "generation/fashion", [f"upsample={kind}", f"start={_TRAINED}", "best=null", "evaluate_every=1000000"]
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            train(chosen, Path(folder), data=data, steps=2 * _TRAINED, device="cpu")
+            made = load_generation(str(Path(folder) / "fashion.safetensors"), "cpu")
+        values = _generated(made, len(labels), labels)
+        estimate = kid(reference, features(values))
+        table[kind] = {
+            "kid": estimate.value,
+            "kid_error": estimate.error,
+            "checkerboard_ratio": checkerboard_energy(values, _STRIDE) / energy,
+            "parameters": parameters(made.module),
+            "pictures_seen": 2 * _TRAINED * chosen.batch,
+        }
+    return table
