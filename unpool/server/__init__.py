@@ -1,0 +1,1 @@
+"""A door for programs: what the wings do, over HTTP."""

@@ -1,0 +1,86 @@
+"""The HTTP service as an ASGI application."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from unpool import __version__
+from unpool.server import galleries, pictures
+from unpool.server.guard import Counts, add_guards
+from unpool.server.keys import KeyStore
+from unpool.server.work import Desk, Limits
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a server is started with.
+
+    Attributes:
+        keys: the file of API keys.
+        galleries: the folder of gallery files; None offers no galleries.
+        hosts: host names it answers to, beside those of the loopback.
+        limits: what it takes on.
+        device: "auto", "cpu" or "cuda".
+        embedder: a network for galleries in place of unpool's (see `Gallery.open`).
+    """
+
+    keys: Path
+    galleries: Path | None = None
+    hosts: Sequence[str] = ()
+    limits: Limits = field(default_factory=Limits)
+    device: str = "auto"
+    embedder: Any = None
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the service: a route for every verb whose weights are there, and nothing for the others."""
+    desk = Desk(settings.limits)
+    counts = Counts(desk)
+    shelf = galleries.Shelf(settings.galleries, settings.embedder) if settings.galleries is not None else None
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.ready = True
+        yield
+        app.state.ready = False
+        desk.close()
+        if shelf is not None:
+            shelf.close()
+
+    app = FastAPI(
+        title="unpool",
+        version=__version__,
+        description="Pictures into codes, and codes back into pictures. Every /v1 route needs a key.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+    )
+    app.state.ready = False
+    add_guards(app, KeyStore(settings.keys), desk, counts, frozenset((*LOOPBACK, *settings.hosts)))
+
+    @app.get("/healthz", summary="Is the process alive?")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz", summary="Does it take requests?", responses={503: {"description": "Starting or stopping."}})
+    def readyz(response: Response) -> dict[str, bool]:
+        response.status_code = 200 if app.state.ready else 503
+        return {"ready": app.state.ready}
+
+    @app.get("/metrics", summary="Counts for Prometheus", response_class=Response)
+    def metrics() -> Response:
+        return Response(generate_latest(counts.registry), media_type=CONTENT_TYPE_LATEST)
+
+    app.include_router(pictures.router(desk, settings.device))
+    if shelf is not None:
+        app.include_router(galleries.router(desk, shelf))
+    return app

@@ -1,0 +1,144 @@
+"""Who may ask: keys, hosts, origins, body sizes. And what is told of it: logs and counts."""
+
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.exceptions import HTTPException
+
+from unpool.errors import UnpoolError
+from unpool.server.keys import KeyStore
+from unpool.server.work import Busy, Desk, TooSlow
+
+OPEN = ("/healthz", "/readyz")
+
+
+def answer(status: int, message: str, **headers: str) -> JSONResponse:
+    """An error as JSON: {"error": "one line"}."""
+    return JSONResponse({"error": " ".join(message.split())}, status, headers=headers)
+
+
+def scope_of(path: str) -> str | None:
+    """The scope that a path needs: /v1/NAME its first word, /v1/galleries/G "gallery:G", /metrics "metrics"."""
+    parts = path.strip("/").split("/")
+    if parts[0] == "metrics":
+        return "metrics"
+    if parts[0] != "v1" or len(parts) < 2:
+        return None
+    if parts[1] == "galleries":
+        return f"gallery:{parts[2]}" if len(parts) > 2 else "gallery:*"
+    return {"decompress": "compress"}.get(parts[1], parts[1])
+
+
+class Counts:
+    """Prometheus metrics of one server."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("route", "status")
+        self.requests = Counter("unpool_requests", "Requests answered", labels, registry=self.registry)
+        self.seconds = Histogram("unpool_seconds", "Seconds to an answer", ("route",), registry=self.registry)
+        Gauge("unpool_waiting", "Requests waiting or running", registry=self.registry).set_function(
+            lambda: desk.waiting
+        )
+
+
+def add_guards(app: FastAPI, keys: KeyStore, desk: Desk, counts: Counts, hosts: frozenset[str]) -> None:
+    """Check every request before a route sees it, and count and log it after."""
+
+    @app.middleware("http")
+    async def guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+        began = time.perf_counter()
+        refusal = _refusal(request, keys, desk.limits.body_bytes, hosts)
+        response = refusal if refusal is not None else await proceed(request)
+        route = request.scope.get("route")
+        name = getattr(route, "path", "none")
+        spent = time.perf_counter() - began
+        counts.requests.labels(name, str(response.status_code)).inc()
+        counts.seconds.labels(name).observe(spent)
+        _log(method=request.method, route=name, status=response.status_code, seconds=round(spent, 4))
+        return response
+
+    app.add_exception_handler(UnpoolError, _mistake)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _failure)
+
+
+def _refusal(request: Request, keys: KeyStore, body_bytes: int, hosts: frozenset[str]) -> Response | None:
+    # A page elsewhere that makes a name of its own point at this machine (DNS rebinding) shows that name as Host.
+    if _host(request.headers.get("host", "")) not in hosts:
+        return answer(421, "this server does not answer to that host name: start it with --host-name")
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        return answer(403, "calls from pages of other origins are refused")
+    path = request.url.path
+    if path in OPEN:
+        return None
+    text = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", "")
+    key = keys.find(text) if text else None
+    if key is None:
+        return answer(401, "give a key: Authorization: Bearer KEY", **{"WWW-Authenticate": "Bearer"})
+    scope = scope_of(path)
+    if scope is not None and not key.allows(scope):
+        return answer(403, f"this key does not open the scope {scope}")
+    length = request.headers.get("content-length")
+    if length is not None and (not length.isdigit() or int(length) > body_bytes):
+        return answer(413, f"the body is larger than {body_bytes:,} bytes")
+    return None
+
+
+def _host(header: str) -> str:
+    """The name in a Host header, without its port."""
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """The request's body, read no further than allowed, whatever its length header said."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise HTTPException(413, f"the body is larger than {most:,} bytes")
+        parts.append(part)
+    if not size:
+        raise HTTPException(422, "the body is empty: send a file's bytes")
+    return b"".join(parts)
+
+
+async def _mistake(_request: Request, error: Exception) -> Response:
+    if isinstance(error, Busy):
+        return answer(429, str(error), **{"Retry-After": str(error.retry_after)})
+    return answer(504 if isinstance(error, TooSlow) else 422, str(error))
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return answer(422, f"{'.'.join(str(part) for part in first['loc'][1:])}: {first['msg']}")
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return answer(error.status_code, str(error.detail), **(error.headers or {}))
+
+
+async def _failure(_request: Request, error: Exception) -> Response:
+    # The type is for the log; what the message may say of a picture or a name is not.
+    _log(failure=type(error).__name__)
+    return answer(500, "the server failed at this request; nothing was changed")
+
+
+def _log(**fields: Any) -> None:
+    """One JSON line on stderr: no pictures, no names, no addresses."""
+    print(json.dumps({"time": round(time.time(), 3), **fields}), file=sys.stderr, flush=True)
