@@ -22,6 +22,7 @@ def explain(
         typer.Option(help="A class by number or name, channel:K, position:ROW,COLUMN or neuron:K,ROW,COLUMN."),
     ] = None,
     layer: Annotated[str | None, typer.Option(help="Of the target, or Grad-CAM's; else the last convolution.")] = None,
+    scores: Annotated[bool, typer.Option(help="Also test the map: weight randomisation, insertion, deletion.")] = True,
     style: Annotated[str, typer.Option(help="projection, overlay, or auto: as suits the method.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -37,7 +38,11 @@ def explain(
 
     found = explained(load(model, device), picture, target=target, layer=layer, method=method)
     found.save(out, style=style)
+    honesty = found.honesty() if scores else None
     answer = {"picture": str(picture), "model": model, **_answer(found), "output": str(out)}
+    if honesty is not None:
+        names = ("randomisation", "insertion", "deletion")
+        answer["scores"] = {name: getattr(honesty, name) for name in names}
     if as_json:
         print(json.dumps(answer))
         return
@@ -47,6 +52,12 @@ def explain(
     alone = ", ".join(f"{count} {name}" for name, count in found.left_alone.items())
     met = f"{found.rectifiers} rectifiers caught" + (f", left alone: {alone}" if alone else "")
     print(f"{found.method} of {found.described()}{where} ({float(found.scores[0]):.2f}): {met}; {found.seconds:.2f} s")
+    if honesty is not None:
+        print(
+            f"randomisation {honesty.randomisation:.2f} (0: shows what was learned), "
+            f"insertion {honesty.insertion:.2f} (high: these pixels suffice), "
+            f"deletion {honesty.deletion:.2f} (low: without them the answer is gone)"
+        )
     print(out)
 
 

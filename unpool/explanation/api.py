@@ -11,6 +11,7 @@ from torch import Tensor
 
 from unpool.errors import ModelError
 from unpool.explanation import rendering
+from unpool.explanation.honesty import STAGES, STEPS, Honesty, judged, randomised
 from unpool.explanation.layers import closest, find
 from unpool.explanation.methods import METHODS, options_of, top_classes
 from unpool.explanation.run import Run
@@ -35,6 +36,7 @@ __all__ = [
     "Class",
     "Custom",
     "Explanation",
+    "Honesty",
     "Neuron",
     "Position",
     "Similarity",
@@ -59,6 +61,7 @@ class Explanation:
         top: each picture's strongest five classes with their probabilities, where the output is logits (N, classes).
         seconds: how long it took.
         inputs: (N, C, H, W), what the network saw.
+        options: the method's own, as they were given.
     """
 
     maps: Tensor
@@ -71,7 +74,30 @@ class Explanation:
     top: list[list[tuple[int, float]]]
     seconds: float
     inputs: Tensor = field(repr=False)
+    options: dict[str, Any] = field(repr=False)
     subject: Subject = field(repr=False)
+
+    def honesty(self, number: int = 0, *, steps: int = STEPS, stages: int = STAGES, seed: int = 0) -> Honesty:
+        """Test the map of one picture against the network: weight randomisation, insertion and deletion.
+
+        Args:
+            number: which picture of the batch.
+            steps: of the insertion and deletion curves.
+            stages: how many times the map is made again with more and more of the weights shuffled.
+            seed: of the shuffling.
+        """
+        twins = [shadow(self.subject.module) for _ in range(stages + 1)]
+        return judged(
+            twins[0],
+            randomised(twins[1:], seed),
+            self.inputs[number : number + 1],
+            self.maps[number],
+            self.target.for_picture(number),
+            self.layer,
+            self.method,
+            self.options,
+            steps,
+        )
 
     def described(self) -> str:
         """The target in words: a class by its name where the model has names."""
@@ -179,6 +205,7 @@ def explain(
             top=top,
             seconds=seconds,
             inputs=run.x,
+            options=options,
             subject=subject,
         )
         for map_, score, one in zip(maps, run.scores, run.targets)

@@ -1,6 +1,6 @@
-"""A deconvnet built layer by layer: the inverse of a sequential CNN, in the open, step for step."""
+"""The networks: a deconvnet built layer by layer, a plain CNN to look into, and the decoder that inverts features."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,9 @@ from torch.nn import functional as F
 
 from unpool.errors import ModelError
 from unpool.nn.conv import adjoint
+from unpool.nn.conv import conv as convolution
 from unpool.nn.pooling import max_pool, unpool
+from unpool.nn.towers import Decoder
 
 
 @dataclass(frozen=True)
@@ -161,3 +163,68 @@ _FORWARD: dict[Any, Callable[[Any, Tensor], Pass]] = {
     nn.Dropout2d: _nothing,
     nn.Identity: _nothing,
 }
+
+
+class PlainCNN(nn.Module):
+    """A plain CNN as the VGG networks are (Simonyan and Zisserman 2015), small: something with switches to look into.
+
+    Stages of 3x3 convolutions, each with batch normalisation and a rectifier, end in 2x2 max pooling; the mean over
+    all places goes to a dense layer. `layers` is one `nn.Sequential`, so `DeconvNet(network.layers)` inverts it.
+
+    Args:
+        widths: the channels of each convolution, one sequence a stage.
+        classes: how many outputs.
+    """
+
+    def __init__(self, *, widths: Sequence[Sequence[int]], classes: int, in_channels: int = 3) -> None:
+        super().__init__()
+        self.layers = nn.Sequential()
+        before = in_channels
+        for stage, channels in enumerate(widths, 1):
+            for number, after in enumerate(channels, 1):
+                made = convolution(in_channels=before, out_channels=after, bias=False, gain=2**0.5)
+                self.layers.add_module(f"conv{stage}_{number}", made)
+                self.layers.add_module(f"norm{stage}_{number}", nn.BatchNorm2d(after))
+                self.layers.add_module(f"relu{stage}_{number}", nn.ReLU())
+                before = after
+            self.layers.add_module(f"pool{stage}", nn.MaxPool2d(2))
+        self.layers.add_module("mean", nn.AdaptiveAvgPool2d(1))
+        self.layers.add_module("flatten", nn.Flatten())
+        self.layers.add_module("dense", nn.Linear(before, classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in, H, W) -> logits (N, classes)."""
+        return self.layers(x)
+
+
+class Inverter(nn.Module):
+    """A deconvolutional network that draws a picture from the features of one layer (Dosovitskiy and Brox 2016).
+
+    Args:
+        features: channels of the layer.
+        widths: channels at each scale, the picture's half first; one scale for each halving up to the layer.
+        blocks: residual blocks at each scale, in the same order.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, *, features: int, widths: Sequence[int], blocks: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("deviation", torch.ones(features))
+        self.enter = convolution(in_channels=features, out_channels=widths[-1], kernel=1)
+        self.decoder = Decoder(
+            out_channels=3, widths=widths, strides=[2] * len(widths), blocks=blocks, activation="leaky"
+        )
+
+    @torch.no_grad()
+    def standardise(self, features: Tensor) -> None:
+        """Take mean and deviation of each channel from a sample of features (N, C, h, w)."""
+        self.mean.copy_(features.mean((0, 2, 3)))
+        self.deviation.copy_(features.std((0, 2, 3)).clamp(min=1e-4))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, features, h, w) -> picture (N, 3, h * 2^scales, w * 2^scales), around 0 to 1."""
+        x = (features - self.mean[:, None, None]) / self.deviation[:, None, None]
+        return self.decoder(self.enter(x)) + 0.5

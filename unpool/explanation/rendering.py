@@ -24,9 +24,14 @@ _HEAT = np.array(
 _PERCENTILE = 0.995  # of absolute values: a single hot pixel would darken everything else
 
 
-def heat(map_: Tensor) -> Tensor:
-    """(C, H, W) signed to (H, W) in [0, 1]: absolute values summed over channels, the strongest half per cent at 1."""
+def heat(map_: Tensor, ceiling: bool = True) -> Tensor:
+    """(C, H, W) signed to (H, W): absolute values summed over channels; in [0, 1], the strongest half per cent at 1.
+
+    Without `ceiling` they are left as they are, for ranking.
+    """
     strength = map_.detach().float().abs().sum(0)
+    if not ceiling:
+        return strength
     return (strength / _high(strength)).clamp(max=1)
 
 
@@ -43,7 +48,7 @@ def overlay(map_: Tensor, seen: Picture) -> Picture:
     """(C, H, W) signed as heat over the picture it belongs to: cold parts grey and dim, hot parts coloured."""
     hot = heat(map_)
     if map_.shape[0] > 1:  # a map of single samples is grainy: smoothed to what the eye can follow
-        hot = _smooth(hot, max(1.0, min(hot.shape) / 80))
+        hot = smooth(hot[None, None], max(1.0, min(hot.shape) / 80))[0, 0]
         hot = (hot / _high(hot)).clamp(max=1)
     grey = seen.rgb().mean(1)[0]
     if grey.shape != hot.shape:
@@ -95,9 +100,11 @@ def _high(values: Tensor) -> Tensor:
     return torch.where(high > 0, high, flat.max()).clamp(min=1e-30)
 
 
-def _smooth(values: Tensor, sigma: float) -> Tensor:
+def smooth(pictures: Tensor, sigma: float) -> Tensor:
+    """Pictures (N, C, H, W) under a Gaussian of `sigma` pixels; borders are continued."""
     reach = int(3 * sigma + 0.5)
-    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
-    taps = (taps / taps.sum()).view(1, 1, 1, -1)
-    padded = F.pad(values[None, None], (reach, reach, reach, reach), mode="replicate")
-    return F.conv2d(F.conv2d(padded, taps), taps.transpose(2, 3))[0, 0]
+    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=pictures.device) / sigma) ** 2)
+    taps = (taps / taps.sum()).view(1, 1, 1, -1).to(pictures.dtype)
+    planes = pictures.reshape(-1, 1, *pictures.shape[-2:])
+    padded = F.pad(planes, (reach, reach, reach, reach), mode="replicate")
+    return F.conv2d(F.conv2d(padded, taps), taps.transpose(2, 3)).view_as(pictures)

@@ -42,6 +42,12 @@ class Subject:
     def _preprocessing(self) -> Any:
         return getattr(getattr(self._predictor, "record", None), "preprocessing", None)
 
+    @property
+    def size(self) -> int | None:
+        """The side of the network's input in pixels where it wants a certain one."""
+        how = self._preprocessing
+        return None if how is None or how.size is None else how.size[0]
+
     def inputs(self, picture: Any) -> Tensor:
         """The network's input (N, C, H, W) from a picture or a list of them.
 
@@ -75,21 +81,30 @@ class Subject:
         if first is not None and first.in_channels == 1:
             x = x.mean(1, keepdim=True)
         how = self._preprocessing
+        if how is not None and how.size is not None:
+            x = F.interpolate(x, how.size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+        return self.normalised(x)
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """Pictures (N, C, H, W) in [0, 1], already of the right size, in the units of the network's input."""
+        how = self._preprocessing
         if how is None:
             return x
-        if how.size is not None:
-            x = F.interpolate(x, how.size, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
         low, high = how.range
         return (x * (high - low) + low - _column(how.mean, x)) / _column(how.std, x)
 
+    def pixels(self, x: Tensor) -> Tensor:
+        """The way back: inputs of the network as pictures in [0, 1]."""
+        how = self._preprocessing
+        if how is None:
+            return x
+        low, high = how.range
+        return (x * _column(how.std, x) + _column(how.mean, x) - low) / (high - low)
+
     def picture(self, x: Tensor) -> Picture:
         """An input (1, C, H, W) as the picture that a person sees; stretched where nobody knows how it was prepared."""
-        x = x.detach().float().cpu()
-        how = self._preprocessing
-        if how is not None:
-            low, high = how.range
-            x = (x * _column(how.std, x) + _column(how.mean, x) - low) / (high - low)
-        elif x.amin() < -0.01 or x.amax() > 1.01:
+        x = self.pixels(x.detach().float().cpu())
+        if self._preprocessing is None and (x.amin() < -0.01 or x.amax() > 1.01):
             x = (x - x.amin()) / (x.amax() - x.amin()).clamp(min=1e-12)
         return Picture.from_tensor(x if x.shape[1] in (1, 3) else x.mean(1, keepdim=True))
 

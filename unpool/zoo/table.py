@@ -11,6 +11,7 @@ PREDICTORS = {
     "explanation": "unpool.explanation.predictors:predictor",
     "restoration": "unpool.restoration.api:Predictor",
     "generation": "unpool.generation.api:Generation",
+    "faces": "unpool.faces.api:predictor",
 }
 
 # Networks whose weights travel in a package of their own: name -> class with `record`, `path` and `load()`.
