@@ -1,7 +1,7 @@
 """/v1/restore, compress, decompress, explain, generate: a picture's bytes in, bytes out."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -15,6 +15,7 @@ from unpool.server.work import Desk
 from unpool.zoo.weights import shipped
 
 Format = Literal["png", "webp", "jpeg", "avif"]
+_MEDIA = tuple(f"image/{form}" for form in get_args(Format))
 _SUFFIX = {"png": ".png", "webp": ".webp", "jpeg": ".jpg", "avif": ".avif"}
 
 
@@ -44,9 +45,9 @@ def takes(media: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def gives(media: str) -> dict[int | str, dict[str, Any]]:
+def gives(*media: str) -> dict[int | str, dict[str, Any]]:
     """OpenAPI's description of the answers."""
-    return {200: {"content": {media: {}}, "description": "Done."}, **ERRORS}
+    return {200: {"content": {kind: {} for kind in media}, "description": "Done."}, **ERRORS}
 
 
 def picture_answer(picture: Picture, form: Format, headers: dict[str, str] | None = None) -> Response:
@@ -75,7 +76,7 @@ def _add_restore(routes: APIRouter, desk: Desk, device: str) -> None:
         "/restore",
         summary="Make a picture larger, cleaner or sharper",
         response_class=Response,
-        responses=gives("image/png"),
+        responses=gives(*_MEDIA),
         openapi_extra=takes("image/*"),
     )
     async def restore(
@@ -123,7 +124,7 @@ def _add_codec(routes: APIRouter, desk: Desk, device: str) -> None:
         "/decompress",
         summary="The picture in an .unp file",
         response_class=Response,
-        responses=gives("image/png"),
+        responses=gives(*_MEDIA),
         openapi_extra=takes("application/octet-stream"),
     )
     async def decompress(request: Request, form: Annotated[Format, Query(alias="format")] = "png") -> Response:
@@ -151,7 +152,7 @@ def _add_explain(routes: APIRouter, desk: Desk) -> None:
         "/explain",
         summary="Show what a network saw in a picture",
         response_class=Response,
-        responses=gives("image/png"),
+        responses=gives(*_MEDIA),
         openapi_extra=takes("image/*"),
     )
     async def explain(
@@ -185,7 +186,7 @@ def _add_generate(routes: APIRouter, desk: Desk, device: str) -> None:
         "/generate",
         summary=f"Generate pictures ({', '.join(models)}), as a grid",
         response_class=Response,
-        responses=gives("image/png"),
+        responses=gives(*_MEDIA),
     )
     async def generate(
         model: Annotated[str, Query(max_length=40, examples=models)] = models[0],
