@@ -1,0 +1,1 @@
+"""Find, restore and recognise a face, even in a poor picture."""

@@ -1,0 +1,152 @@
+"""How the face network is trained: aligned faces, moved a little, most made poor; figures on people held out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from unpool.errors import RecipeError
+from unpool.faces.calibrating import calibration_figures
+from unpool.faces.damage import poor_in_groups, reduced
+from unpool.faces.loss import agreement, margin_loss, picture_loss, quality_loss, relation_loss
+from unpool.faces.model import SIZE, FaceNetwork
+from unpool.faces.samples import Faces, KeptFeatures, RecogniseOptions, cut_out, no_faces
+from unpool.faces.teacher import TEACHER, transplant
+from unpool.faces.verification import best_accuracy, draw_pairs, similarities
+from unpool.images.metrics import psnr_rgb
+from unpool.train.task import Loss, Options, Task
+
+_PROBES = (112, 32, 16)
+_HELD_OUT = 350
+
+
+class Recognise(Task):
+    """Train a `FaceNetwork`."""
+
+    Options: ClassVar[type[Options]] = RecogniseOptions
+
+    def __init__(self, options: RecogniseOptions, data: Path | None = None) -> None:
+        super().__init__(options, data)
+        if options.variants and options.frozen != 3:
+            raise RecipeError(
+                "variants of a face are kept where exactly 3 stages are frozen; set variants=0 or frozen=3"
+            )
+        self.faces = Faces(options, data)
+        self.config = {"embedding": options.embedding}
+        network = FaceNetwork(embedding=options.embedding)
+        if options.begin == "dlib":
+            some = self.faces.indices[:: max(1, len(self.faces.indices) // 128)][:128]
+            transplant(network, [self.faces.pack[int(i)] for i in some])
+            with torch.no_grad():
+                network.head.embed.bias[:TEACHER] = -torch.from_numpy(self.faces.mean)
+        for part in [network.encoder.stem, *network.encoder.stages[: options.frozen]] if options.frozen else []:
+            part.requires_grad_(False)
+        taught = nn.Linear(options.embedding, TEACHER, bias=False)
+        with torch.no_grad():
+            taught.weight.copy_(torch.eye(TEACHER, options.embedding))
+        people = nn.Embedding(int(self.faces.person.max()) + 1, options.embedding)
+        nn.init.normal_(people.weight, std=options.embedding**-0.5)
+        self.network, self.taught, self.people = network, taught, people
+        self.networks = {"faces": network, "taught": taught, "people": people}
+        self.optimisers = {"faces": ["faces", "taught", "people"]}
+        # The decoder takes the first three maps, so at least three stages are computed whenever a face is fresh.
+        self.kept = KeptFeatures(len(self.faces), options.variants, max(3, options.frozen))
+        self.figures: dict[str, float] = {}
+
+    def dataset(self) -> Faces:
+        """The training faces."""
+        return self.faces
+
+    def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
+        """One loss: teacher, relations, identities, quality, restoration.
+
+        The batch's faces are `fresh` (shown in a new way: all, or the first few and those not kept yet) or known.
+        """
+        options, network = self.options, self.network
+        count, empty = len(batch["picture"]), round(options.empty * len(batch["picture"]))
+        fresh = ~self.kept.known(batch["place"])
+        fresh[: max(1, round(options.restored * count))] = True
+        clean = cut_out(batch["picture"][fresh], batch["cut"][fresh])
+        given = torch.cat(
+            [poor_in_groups(clean, options.poor, 8, generator), no_faces(batch["scene"][:empty], generator)]
+        )
+        maps = network.encoder(given.contiguous(memory_format=torch.channels_last), self.kept.stages)
+        new, nothing = maps[-1].split([len(clean), empty])
+        features = network.encoder.finish(
+            torch.cat([self.kept.exchange(batch["place"], fresh, new), nothing]), self.kept.stages
+        )
+        embedding, logit = network.head(features)
+        embedding = embedding[:count]
+        agreed = agreement(self.taught(embedding), batch["teacher"])
+        worth = torch.cat([agreed.detach(), agreed.new_zeros(empty)])
+        margin = options.margin * agreed.detach().clamp(0, 1)
+        sharp = batch["sharp"][fresh].nonzero()[:, 0][: max(1, round(options.restored * count))]
+        restored = network.decoder(given[sharp], [one[sharp] for one in maps[:3]], embedding[fresh][sharp])
+        parts = {
+            "teacher": 1 - agreed.mean(),
+            "relation": relation_loss(embedding, batch["teacher"]),
+            "identity": margin_loss(embedding, self.people.weight, batch["person"], margin),
+            "quality": quality_loss(logit, worth),
+            "picture": picture_loss(restored, clean[sharp]) if len(sharp) else agreed.sum() * 0,
+        }
+        weights = {"teacher": 1.0} | {name: getattr(options, name) for name in parts if name != "teacher"}
+        total = sum((weights[name] * value for name, value in parts.items()), torch.zeros((), device=self.device))
+        yield Loss("faces", total, {f"loss/{name}": value.detach() for name, value in parts.items()})
+
+    def evaluate(self) -> dict[str, float]:
+        """Verification of people held out, at several resolutions, and PSNR of the restored face from 16 pixels.
+
+        `accuracy_N`: share of pairs told right at the best threshold, both faces at N pixels (bicubic). With them goes
+        the calibration: what a similarity means, over all probes.
+        """
+        pack, network = self.faces.pack, self.network
+        held = pack.where(part="held-out")
+        held = held[:: max(1, len(held) // _HELD_OUT)]
+        clean = torch.stack([torch.from_numpy(pack[int(i)][8:120, 8:120].transpose(2, 0, 1).copy()) for i in held])
+        clean = clean.float() / 255
+        same, other = draw_pairs(pack.labels[held], np.random.default_rng(0))
+        strangers = np.stack(np.triu_indices(len(held), 1), axis=1)
+        strangers = strangers[pack.labels[held[strangers[:, 0]]] != pack.labels[held[strangers[:, 1]]]]
+        scores: dict[str, list[np.ndarray]] = {"same": [], "other": []}
+        for size in _PROBES:
+            given = clean if size == SIZE else reduced(clean, size)
+            found = torch.cat([network(part.to(self.device))[0].cpu() for part in given.split(64)])
+            self.figures[f"accuracy_{size}"] = best_accuracy(found, same, other)
+            scores["same"].append(similarities(found, same))
+            scores["other"].append(similarities(found, strangers))
+        # One threshold for faces of any resolution: strangers of every probe together.
+        self.figures |= calibration_figures(*(np.concatenate(values) for values in scores.values()))
+        sharp = clean[torch.from_numpy(self.faces.sharp[held])][:64]
+        poor = reduced(sharp, 16)
+        restored = network.restore(poor.to(self.device)).cpu().clamp(0, 1)
+        self.figures["psnr_16"] = float(psnr_rgb(restored, sharp).mean())
+        self.figures["psnr_16_bicubic"] = float(psnr_rgb(poor, sharp).mean())
+        self.figures["accuracy"] = float(np.mean([self.figures[f"accuracy_{size}"] for size in _PROBES]))
+        return self.figures
+
+    def samples(self) -> dict[str, Tensor]:
+        """No pictures: the sets' licences do not let them out."""
+        return {}
+
+    def export(self) -> nn.Module:
+        """The face network without what only training needs."""
+        return self.network
+
+    def record(self) -> dict[str, Any]:
+        """What it is, whom it learned from, and what it must not be used for."""
+        accuracy = self.figures.get("accuracy_112", float("nan")), self.figures.get("accuracy_16", float("nan"))
+        return {
+            "task": "faces",
+            "network": "unpool.faces.model:FaceNetwork",
+            "config": self.config,
+            "preprocessing": {"size": (SIZE, SIZE)},
+            "data_licence": "research only",
+            "headline": f"people held out: {accuracy[0]:.3f} of pairs right at 112 pixels, {accuracy[1]:.3f} at 16",
+            "notes": "CelebA and the named collections allow research use only. The teacher, and the layers that "
+            "the encoder begins from, are dlib's recogniser (CC0), whose own training pictures may show people of LFW; "
+            "CelebA gives numbers instead of names, so its people may be in LFW too. Retrain with "
+            "`unpool train faces/recogniser`.",
+        }
