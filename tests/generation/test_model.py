@@ -35,6 +35,21 @@ def test_the_class_matters():
             network(value)
 
 
+@pytest.mark.parametrize("classes", [0, 3])
+def test_latents_can_be_taken_over(classes):
+    torch.manual_seed(0)
+    generator = Generator(latent=5, classes=classes, size=(8, 8), **TABLES)
+    label = torch.tensor([0, 2, 1, 2]) if classes else None
+    means = torch.randn(classes or 1, 5)
+    factor = torch.linalg.cholesky(torch.eye(5) + 0.3)
+    latent = torch.randn(4, 5)
+    for _ in range(2):
+        given = latent @ factor.T + (means[label] if classes else means)
+        before = generator(given, label)
+        generator.take_over(means, factor)
+        torch.testing.assert_close(generator(latent, label), before, atol=1e-5, rtol=1e-4)
+
+
 def test_sigmoid_output_stays_in_range():
     generator = Generator(latent=5, size=(8, 8), output="sigmoid", **TABLES)
     made = generator(50 * torch.randn(4, 5))

@@ -45,6 +45,9 @@ class Generator(nn.Module):
         self.latent, self.classes, self.size = latent, classes, tuple(size)
         self.root_size = (widths[-1], *stage_sizes(size, strides)[-1])
         self.embedding = nn.Embedding(classes, embedding) if classes else None
+        self.centre = nn.Embedding(classes, latent) if classes else None
+        if self.centre is not None:
+            nn.init.zeros_(self.centre.weight)
         self.root = nn.Linear(latent + (embedding if classes else 0), math.prod(self.root_size))
         nn.init.normal_(self.root.weight, std=1 / math.sqrt(self.root.in_features))
         nn.init.zeros_(self.root.bias)
@@ -61,11 +64,27 @@ class Generator(nn.Module):
 
     def responses(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         """(N, latent), (N,) -> the first layer's responses, (N, widths[-1], *small)."""
-        if self.embedding is not None:
+        if self.embedding is not None and self.centre is not None:
             if label is None:
                 raise ValueError("this generator is class-conditional: give a label for each latent")
-            latent = torch.cat([latent, self.embedding(label)], dim=1)
+            latent = torch.cat([latent + self.centre(label), self.embedding(label)], dim=1)
         return self.root(latent).view(-1, *self.root_size)
+
+    @torch.no_grad()
+    def take_over(self, means: Tensor, factor: Tensor) -> None:
+        """Make standard normal latents mean what latents of Gaussians meant so far.
+
+        means: (classes, latent), of each class ((1, latent) without classes); factor: lower triangular
+        (latent, latent), a Cholesky factor of their covariance. Afterwards `forward(z, c)` gives what
+        `forward(means[c] + factor @ z, c)` gave before.
+        """
+        weight = self.root.weight[:, : self.latent]
+        if self.centre is None:
+            self.root.bias.add_(weight @ means[0])
+        else:
+            old = self.centre.weight
+            old.copy_(torch.linalg.solve_triangular(factor, (means + old).T, upper=False).T)
+        weight.copy_(weight @ factor)
 
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         """(N, latent), (N,) int64 -> (N, channels, *size), in [0, 1] (with a linear output, around it)."""

@@ -17,6 +17,7 @@ from unpool.train.data.fashion import CLASSES
 from unpool.train.task import Loss, Options, Task
 
 _JUDGED = 250  # pictures that an evaluation during training compares
+_SETTLED = 2000  # pictures from which the latents' distribution is measured
 
 
 class GenerateOptions(Options):
@@ -85,6 +86,8 @@ class Generate(Task):
         if step < self.options.start:
             yield self._start(batch, generator)
         else:
+            if step == self.options.start > 0:
+                self._settle()
             yield from self._adversarial(batch, step, generator)
 
     def _start(self, batch: dict[str, Tensor], generator: torch.Generator) -> Loss:
@@ -94,6 +97,26 @@ class Generate(Task):
         answer = self.networks["generator"](mean + (0.5 * log_variance).exp() * noise, label)
         value = evidence_bound(real, answer, mean, log_variance, self.options.sigma)
         return Loss("start", value, {"start/mse": (real - answer).square().mean().detach()})
+
+    @torch.no_grad()
+    def _settle(self) -> None:
+        """Between the two parts: let the generator's standard normal latents mean those that real pictures have.
+
+        After a short variational start these are Gaussian well enough, but neither centred nor of unit variance.
+        """
+        kept = self.dataset()
+        chosen = torch.randperm(len(kept), generator=torch.Generator().manual_seed(0))[:_SETTLED].numpy()
+        labels = torch.from_numpy(kept.labels[chosen]) if self.config["classes"] else torch.zeros(len(chosen)).long()
+        encode = self.networks["encoder"]
+        parts = torch.from_numpy(kept.pictures[chosen]).permute(0, 3, 1, 2).split(100)
+        found = [encode((part.float() / 255).to(self.device)) for part in parts]
+        mean, log_variance = (torch.cat(one).double().cpu() for one in zip(*found))
+        own = [mean[labels == c] for c in range(max(self.config["classes"], 1))]
+        means = torch.stack([(of_class if len(of_class) else mean).mean(0) for of_class in own])
+        within = mean - means[labels]
+        covariance = within.T @ within / len(within) + torch.diag(log_variance.exp().mean(0))
+        factor = torch.linalg.cholesky(covariance).float()
+        self.export().take_over(means.float().to(self.device), factor.to(self.device))
 
     def _adversarial(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         options, (make, judge) = self.options, (self.networks["generator"], self.networks["critic"])
