@@ -18,6 +18,7 @@ from unpool.train.data.lfw import lfw_pairs
 # of what a detector finds. One transform serves all pictures; nothing is fitted to any one of them.
 _FUNNELED = np.array([[56.3, 65.0], [98.6, 63.3], [78.1, 89.1], [61.0, 110.4], [96.1, 108.6]])
 _CENTRE = 160
+_EDGE = 12
 
 
 class Pairs(NamedTuple):
@@ -49,6 +50,8 @@ def on_template(path: Path, size: int) -> np.ndarray:
     """A funneled picture as the training faces are: (size, size, 3) uint8 of the 128x128 template."""
     samples = read(path).with_depth(8).samples
     samples = np.repeat(samples, 3, axis=2) if samples.shape[2] == 1 else samples
+    # The template reaches a little past the central pixels: what lies there is the nearest one.
+    samples = np.pad(samples, ((_EDGE, _EDGE), (_EDGE, _EDGE), (0, 0)), mode="edge")
     inset = (np.array(samples.shape[1::-1]) - _CENTRE) / 2
     source, target = (_FUNNELED + inset) @ (1, 1j), (TEMPLATE + MARGIN) @ (1, 1j)
     # The similarity z -> a z + b from the template to the picture, by least squares over the five points.

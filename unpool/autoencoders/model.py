@@ -75,7 +75,7 @@ class Autoencoder(nn.Module):
         )
         self.expand = nn.Linear(code, features)
         self.widen = nn.Conv2d(squeeze, decoder_widths[-1], 1)
-        self.decoder: nn.Module = Decoder(out_channels=channels, widths=decoder_widths, upsample=upsample, **tower)
+        self.decoder = Decoder(out_channels=channels, widths=decoder_widths, upsample=upsample, **tower)
         if grid:
             self.analysis = nn.Linear(channels * grid * grid, self.head_width())
             self.synthesis = nn.Linear(code, channels * grid * grid)
@@ -130,23 +130,45 @@ class Autoencoder(nn.Module):
         return Pass(self.decode(code), code, penalties | self.penalties(seen, code, label))
 
     @torch.no_grad()
-    def start_linear(self, pictures: Tensor) -> None:
-        """Set the linear path to whitened principal components of `pictures` (N, channels, *size), the towers to zero.
+    def start_linear(self, pictures: Tensor, labels: Tensor | None = None) -> None:
+        """Start the linear path at a linear code of `pictures` (N, channels, *size), the towers at (nearly) nothing.
 
-        Codes then have unit variance on these pictures. Without a linear path (`grid` 0) nothing happens.
+        Codes become `linear_code` of the pictures averaged to the grid. The way back is the least squares fit, in the
+        space of bilinear interpolation from the grid, to the pictures themselves. labels: classes (N,), -1 for none.
         """
         if not self.grid:
-            return
-        rows = F.adaptive_avg_pool2d(2 * pictures - 1, self.grid).flatten(1).double()
+            raise ValueError("an autoencoder with grid=0 has no linear path to start")
+        centred = 2 * pictures - 1
+        rows = F.adaptive_avg_pool2d(centred, self.grid).flatten(1).double()
         mean = rows.mean(0)
-        values, vectors = torch.linalg.eigh(torch.cov(rows.T))
-        values, vectors = values.flip(0)[: self.code].clamp(min=1e-8), vectors.flip(1)[:, : self.code]
-        scaled = vectors / values.sqrt()
+        scaled = self.linear_code(rows - mean, labels)
+        down, across = (torch.linalg.pinv(_interpolation(self.grid, length)) for length in self.size)
+        wanted = torch.einsum("gh,nchw,kw->ncgk", down, centred, across).flatten(1).double()
+        middle = wanted.mean(0)
+        codes = (rows - mean) @ scaled
+        back = torch.linalg.lstsq(codes, wanted - middle).solution.T
         self.analysis.weight[: self.code].copy_(scaled.T / _LINEAR_PACE)
         self.analysis.bias[: self.code].copy_(-(mean @ scaled))
-        self.synthesis.weight.copy_(vectors * values.sqrt() / _LINEAR_PACE)
-        self.synthesis.bias.copy_(mean / _LINEAR_PACE)
-        for parameter in list(self.encoder.children())[-1].parameters():
+        self.synthesis.weight.copy_(back / _LINEAR_PACE)
+        self.synthesis.bias.copy_(middle / _LINEAR_PACE)
+        *_, last = self.encoder.children()
+        for parameter in last.parameters():
             parameter.zero_()
-        for parameter in self.decoder.stages[-1].parameters():
+        *_, last = self.decoder.stages
+        for parameter in last.parameters():
             parameter.mul_(0.05)
+
+    def linear_code(self, rows: Tensor, labels: Tensor | None) -> Tensor:
+        """Centred rows (N, D) float64 -> matrix (D, code) that makes codes of them; here whitened PCA."""
+        values, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
+        return vectors.flip(1)[:, : self.code] / values.flip(0)[: self.code].clamp(min=1e-8).sqrt()
+
+    def example_inputs(self) -> tuple[Tensor, ...]:
+        """One picture of noise, for tracing."""
+        return (torch.rand(1, self.channels, *self.size, generator=torch.Generator().manual_seed(0)),)
+
+
+def _interpolation(grid: int, length: int) -> Tensor:
+    """The matrix (length, grid) of bilinear interpolation along one side."""
+    unit = torch.eye(grid)[None, :, :, None]
+    return F.interpolate(unit, (length, 1), mode="bilinear", align_corners=False)[0, :, :, 0].T

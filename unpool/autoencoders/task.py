@@ -79,7 +79,7 @@ class TrainAutoencoder(Task):
         except (TypeError, ValueError) as error:
             raise RecipeError(f"options.network: {self.cls.__name__} does not take it ({error})") from None
         if network.grid:
-            network.start_linear(self._plain(4000))
+            network.start_linear(*self._plain())
         self.network = network
         self.networks = {"autoencoder": network}
         self.optimisers = {"autoencoder": ["autoencoder"]}
@@ -157,20 +157,22 @@ class TrainAutoencoder(Task):
     def _probes(self) -> list[Tensor]:
         """The first held-out faces under each damage, made once."""
         if not self._damaged:
-            clean = self._validation()[0][:128]
+            clean = self._validation()[0][:96]
             self._damaged = [probe(clean, seed, name) for seed, name in enumerate(PROBES)]
         return self._damaged
 
-    def _plain(self, most: int) -> Tensor:
+    def _plain(self) -> tuple[Tensor, Tensor]:
+        """Training pictures and their labels, to start a linear path from."""
         samples = self.samples_of
         if isinstance(samples, FaceSamples):
-            return samples.pictures(most)
-        return torch.from_numpy(samples.batch(0, most))  # type: ignore[attr-defined]
+            return samples.pictures(), torch.from_numpy(samples.labels)
+        assert isinstance(samples, FashionSamples)
+        return torch.from_numpy(samples.batch(0, 10000)), torch.from_numpy(samples.labels[:10000])
 
     def _validation(self) -> tuple[Tensor, np.ndarray]:
         if self._held_out is None:
             if self.options.pictures == "faces":
-                self._held_out = held_out(self.network.size[0], self.data, most=640)
+                self._held_out = held_out(self.network.size[0], self.data, most=320)
             else:
                 validation = FashionSamples("validation", self.data)
                 self._held_out = torch.from_numpy(validation.batch(0, 1000)), validation.labels[:1000]
