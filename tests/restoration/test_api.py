@@ -10,6 +10,7 @@ from unpool.images.picture import Picture
 from unpool.images.reading import read
 from unpool.images.writing import write
 from unpool.restoration.api import restore, restore_file
+from unpool.restoration.network import Shrunk, TiledNetwork
 
 from .conftest import restorer
 
@@ -63,6 +64,16 @@ def test_files_written_row_by_row_are_read_back(kind, suffix, request, tmp_path,
     assert {path.name for path in tmp_path.iterdir()} == {"in.png", f"out{suffix}"}
 
 
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_smaller_factor_by_shrinking(factor, enlarger, small_tiles):
+    shrunk = Shrunk(enlarger, 4, factor)
+    picture = torch.rand(1, 3, 41, 57, generator=torch.Generator().manual_seed(0))
+    tiles = TiledNetwork(shrunk, torch.device("cpu"))
+    assert tiles.scale == factor
+    with torch.inference_mode():
+        torch.testing.assert_close(tiles(picture), shrunk(picture), atol=1e-5, rtol=0)
+
+
 def test_strength_makes_crisper(photo, enlarger):
     faithful, strong = (restore(photo, model=enlarger, strength=s).picture.tensor() for s in (0.0, 1.0))
     assert float(strong.diff(dim=-1).square().mean()) > float(faithful.diff(dim=-1).square().mean())
@@ -94,7 +105,9 @@ class Broken(nn.Module):
         ({"model": "nothing/here"}, "no model"),
         ({"model": "efficientnet-lite0"}, "not for restoration"),
         ({"model": restorer(scale=4), "scale": 2}, "4 times, not 2"),
-        ({"scale": 5}, "no model restoration/sr-x5"),
+        ({"scale": 5}, "no models enlarge 5 times"),
+        ({"scale": 2.5}, "no models enlarge 2.5 times"),
+        ({"task": "deblur"}, "no model restoration/deblur yet"),
         ({"scale": 0.5}, "give 1 to 16"),
         ({"task": "beautify"}, "no task"),
         ({"strength": 2.0}, "strength"),

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from unpool.errors import ModelError
 from unpool.images.picture import Picture
+from unpool.images.resampling import imresize
 from unpool.images.tiles import receptive_field, spans, tiled
 from unpool.nn.blocks import fuse
 from unpool.zoo.runtime import inference, prepare
@@ -105,7 +106,7 @@ class TiledNetwork:
     def _measured_stride(self) -> int:
         """The smallest shift of the input that only shifts the output."""
         generator = torch.Generator().manual_seed(0)
-        side = 192
+        side = 2 * (self.margin + 32) + 16  # so that no border reaches the middle, shifted or not
         probe = torch.rand(1, 3, side, side, generator=generator)
         whole = self._exactly(probe)
         for multiple in (1, 2, 4, 8, 16, 32):
@@ -115,6 +116,18 @@ class TiledNetwork:
             if torch.allclose(whole[..., middle, middle], moved[..., shifted, shifted], atol=1e-4):
                 return multiple
         raise ValueError("its answer depends on where in the picture a thing stands, so it cannot run in tiles")
+
+
+class Shrunk(nn.Module):
+    """A network of factor `larger` made one of a smaller factor: its answer is shrunk, bicubically and antialiased."""
+
+    def __init__(self, network: nn.Module, larger: int, factor: int) -> None:
+        super().__init__()
+        self.network, self.share = network, factor / larger
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, 3, factor * H, factor * W)."""
+        return imresize(self.network(x), self.share)
 
 
 def _detail(picture: Tensor) -> Tensor:

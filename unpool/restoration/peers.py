@@ -87,8 +87,9 @@ def ncnn_peers(threads: int = 2) -> dict[str, tuple[Callable[[Tensor], np.ndarra
 
 
 def _run(ncnn: Any, net: Any, into: str, out: str, picture: Tensor) -> np.ndarray:
+    planes = np.ascontiguousarray(picture[0].numpy())  # a name of its own: ncnn keeps only the address
     extractor = net.create_extractor()
-    extractor.input(into, ncnn.Mat(np.ascontiguousarray(picture[0].numpy())))
+    extractor.input(into, ncnn.Mat(planes))
     return np.array(extractor.extract(out)[1])
 
 

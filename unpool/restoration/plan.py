@@ -14,7 +14,7 @@ from unpool.images.picture import Picture
 from unpool.images.reading import Source, read
 from unpool.restoration import classical
 from unpool.restoration.estimate import Estimate, estimate
-from unpool.restoration.network import Progress, TiledNetwork
+from unpool.restoration.network import Progress, Shrunk, TiledNetwork
 from unpool.zoo.record import Record
 from unpool.zoo.runtime import choose_device
 from unpool.zoo.weights import load_module, shipped
@@ -152,34 +152,60 @@ def make_plan(wish: Wish, picture: Picture, source: object = None) -> Plan:
     if wish.model is not None:
         return Plan((_fitting(_chosen(wish.model, device), scale),), None)
     if wish.task in _ENLARGING:
-        return Plan((_of_the_zoo(wish.task, scale or 4, device),), None)
+        return Plan(enlargers(wish.task, scale or 4, device), None)
     if wish.task == "auto":
         found = estimate(_centre(picture), source)
         kinds = [found.task] if found.task and f"restoration/{found.task}" in shipped() else []
     else:
         kinds = [wish.task]
-    if scale not in (None, 1):
-        kinds.append("sr")
-    return Plan(tuple(_of_the_zoo(kind, scale, device) for kind in kinds), found)
+    steps = tuple(_of_the_zoo(f"restoration/{kind}", device) for kind in kinds)
+    return Plan(steps + (enlargers("sr", scale, device) if scale not in (None, 1) else ()), found)
 
 
-def _of_the_zoo(kind: str, scale: float | None, device: torch.device) -> Predictor:
-    name = f"restoration/{kind}-x{scale:g}" if kind in _ENLARGING else f"restoration/{kind}"
+def enlargers(kind: str, scale: float, device: torch.device) -> tuple[Predictor, ...]:
+    """Models that together enlarge by `scale`, a product of 2, 3 and 4, the largest factor first.
+
+    Where there is no model for a factor, the next larger one's answer is shrunk.
+    """
+    left, factors = round(scale), []
+    for factor in (4, 3, 2):
+        while left % factor == 0:
+            left //= factor
+            factors.append(factor)
+    if left != 1 or not float(scale).is_integer():
+        raise ModelError(f"no models enlarge {scale:g} times: give 2, 3, 4, 6, 8, 9, 12 or 16, or --method bicubic")
+    return tuple(_enlarger(kind, factor, device) for factor in factors)
+
+
+@lru_cache(maxsize=8)
+def _enlarger(kind: str, factor: int, device: torch.device) -> Predictor:
+    known = [larger for larger in range(factor, 5) if f"restoration/{kind}-x{larger}" in shipped()]
+    if not known or known[0] == factor:
+        return _of_the_zoo(f"restoration/{kind}-x{factor}", device)
+    larger = _of_the_zoo(f"restoration/{kind}-x{known[0]}", device)
+    shrunk = Predictor(Shrunk(larger.module, known[0], factor), larger.record, device)
+    shrunk.name = f"{larger.name}, shrunk to x{factor}"
+    return shrunk
+
+
+def _of_the_zoo(name: str, device: torch.device) -> Predictor:
     known = [one for one in shipped() if one.startswith("restoration/")]
     if name not in known:
         raise ModelError(
             f"there is no model {name} yet; there are: {', '.join(known) or 'none'} (`unpool train` makes more, "
             "`--model FILE` runs them, `--method` has classical ones)"
         )
-    return _chosen(name, device)
+    return _loaded(name, device)
 
 
-@lru_cache(maxsize=8)
-def _loaded(name: str, device: torch.device) -> Predictor:
+def _opened(name: str, device: torch.device) -> Predictor:
     module, record = load_module(name)
     if record.task != "restoration":
         raise ModelError(f"{name} is a model for {record.task}, not for restoration")
     return Predictor(module, record, device)
+
+
+_loaded = lru_cache(maxsize=8)(_opened)  # of the package's own models, which do not change
 
 
 def _chosen(model: "str | Path | nn.Module | Predictor", device: torch.device) -> Predictor:
@@ -187,7 +213,7 @@ def _chosen(model: "str | Path | nn.Module | Predictor", device: torch.device) -
         return model
     if isinstance(model, nn.Module):
         return Predictor(model, None, device)
-    return _loaded(str(model), device)
+    return _loaded(str(model), device) if str(model) in shipped() else _opened(str(model), device)
 
 
 def _fitting(predictor: Predictor, scale: float | None) -> Predictor:

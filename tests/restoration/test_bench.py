@@ -1,0 +1,45 @@
+"""The bench's fields, on two tiny pictures, and what it says where sets or models are missing."""
+
+import pytest
+import torch
+
+from unpool.restoration import bench
+from unpool.restoration.plan import Predictor
+
+from .conftest import restorer
+
+FIELDS = {
+    "set5_x2_psnr_y", "set5_x4_psnr_y", "set14_x4_psnr_y", "parameters", "seconds_per_output_mp",
+    "peer_seconds_per_output_mp", "compact_seconds_per_output_mp", "cbsd68_sigma25_psnr", "jpeg_q10_gain_db",
+    "peak_memory_100mp_gib",
+}  # fmt: skip
+
+
+def test_without_models_and_sets_the_fields_are_none(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("UNPOOL_DATA", raising=False)
+    monkeypatch.setattr(bench, "shipped", dict)
+    monkeypatch.setattr(bench, "ncnn_peers", dict)
+    figures = bench.bench(quick=True, data=None, report=lambda _: None)
+    assert set(figures) >= FIELDS
+    assert all(figures[name] is None for name in FIELDS)
+    assert len(figures["notes"]) == 3
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    generator = torch.Generator().manual_seed(0)
+    return {"a": torch.rand(1, 3, 50, 41, generator=generator), "b": torch.rand(1, 3, 36, 60, generator=generator)}
+
+
+def test_tables(pictures, monkeypatch):
+    monkeypatch.setattr(bench, "_beside_bm3d", lambda *_: {})
+    cleaner = Predictor(restorer(down=2), None, torch.device("cpu"))
+    noise = bench._denoising(pictures, cleaner, True, lambda _: None)
+    assert noise["cbsd68_sigma25_psnr"] == pytest.approx(20.4, abs=3)
+    assert [row["sigma"] for row in noise["denoising"]] == sorted(row["sigma"] for row in noise["denoising"])
+    mended = bench._compression(pictures, cleaner, lambda _: None)
+    assert mended["jpeg_q10_gain_db"] == mended["jpeg"][0]["gain"]
+    psnr, ssim = bench._enlarged(pictures["a"], 4, Predictor(restorer(scale=4), None, torch.device("cpu")).tensor)
+    assert 5 < psnr < 30
+    assert ssim < 1
