@@ -110,5 +110,5 @@ def _closing(page: "Page", seconds: list[tuple[str, str]]) -> None:
     page.section("How this page was made")
     rows = [("processor", machine["cpu"]), ("threads", torch.get_num_threads())]
     rows += [("Python", platform.python_version()), ("PyTorch", torch.__version__)]
-    page.table([*seconds, *rows], header=("", ""))
+    page.table([*seconds, *rows])
     page.code("unpool demo YOUR_PHOTOGRAPH.jpg -o page.html\nunpool doctor")
