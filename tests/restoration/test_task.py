@@ -79,7 +79,7 @@ def test_a_short_training_makes_a_model_that_restores(folder, tmp_path):
         restore(data.astronaut()[:8, :8], model=tmp_path / "run" / "denoise.safetensors", scale=4)
 
 
-@pytest.mark.parametrize("name", ["sr-x4", "denoise", "jpeg", "deblur"])
+@pytest.mark.parametrize("name", ["sr-x2", "sr-x3", "sr-x4", "photo-x2", "photo-x4", "denoise", "jpeg", "deblur"])
 def test_recipes_build(name, folder):
     recipe = recipes.load(f"restoration/{name}")
     task = recipe.make_task(folder)
