@@ -173,3 +173,23 @@ def test_parametrised_and_shared_modules() -> None:
     before = state(net)
     assert unpool.explain(net, torch.rand(1, 2, 5, 5), target=0).rectifiers == 1
     assert same(before, state(net))
+
+
+def test_memory_does_not_grow() -> None:
+    """Over 200 calls the process keeps no tensor and holds no more memory than after the first ones."""
+    import gc
+
+    from unpool.zoo.measure import high_water
+
+    net, x = vgg().eval(), torch.rand(4, 3, 20, 18)
+
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+
+    for number in range(200):
+        unpool.explain(net, x, target=number % 5, method=("deconvnet", "guided", "grad-cam", "gradient")[number % 4])
+        if number == 20:
+            tensors, memory = alive(), high_water()
+    assert alive() <= tensors
+    assert high_water() - memory < 20e6

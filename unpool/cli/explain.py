@@ -13,8 +13,8 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def explain(
-    picture: Annotated[Path, typer.Argument(help="A photograph.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The map to write.")],
+    picture: Annotated[Path, typer.Argument(help="A photograph; with --top a folder of them.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The map to write; with --top the page.")],
     model: Annotated[str, typer.Option(help="A model's name or weight file.")] = "efficientnet-lite0",
     method: Annotated[str, typer.Option(help="guided, deconvnet, gradient, grad-cam, ...")] = "guided",
     target: Annotated[
@@ -22,6 +22,10 @@ def explain(
         typer.Option(help="A class by number or name, channel:K, position:ROW,COLUMN or neuron:K,ROW,COLUMN."),
     ] = None,
     layer: Annotated[str | None, typer.Option(help="Of the target, or Grad-CAM's; else the last convolution.")] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="A page: how many patches excite each channel of the layer most.")
+    ] = None,
+    channels: Annotated[int | None, typer.Option(min=1, help="Only so many channels, strongest first.")] = None,
     scores: Annotated[bool, typer.Option(help="Also test the map: weight randomisation, insertion, deletion.")] = True,
     style: Annotated[str, typer.Option(help="projection, overlay, or auto: as suits the method.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -32,6 +36,9 @@ def explain(
 
     from unpool.images.writing import check_output
 
+    if top is not None:
+        _figure(picture, out, model, device, layer, top, channels, as_json)
+        return
     check_output(out, height=1, width=1)
     from unpool.explanation.api import explain as explained
     from unpool.zoo.loading import load
@@ -77,3 +84,43 @@ def _answer(found: "Explanation") -> dict[str, Any]:
         "left_alone": found.left_alone,
         "seconds": found.seconds,
     }
+
+
+def _figure(
+    folder: Path, out: Path, model: str, device: str, layer: str | None, top: int, channels: int | None, as_json: bool
+) -> None:
+    """The patches that excite each channel most over a folder, and their projections, as a page."""
+    import json
+
+    from rich.console import Console
+    from rich.progress import track
+
+    from unpool.errors import PictureError
+
+    if not folder.is_dir():
+        raise PictureError(f"{folder} is no folder: --top looks through a folder of pictures")
+    if out.suffix.lower() not in (".html", ".htm") or not out.absolute().parent.is_dir():
+        raise PictureError(f"--top writes a page: {out} should be a .html file in a folder that exists")
+    from unpool.explanation.strongest import top_activations
+    from unpool.images.page import Page
+    from unpool.train.data.folders import pictures
+    from unpool.zoo.loading import load
+
+    files = [listed.path for listed in pictures(folder)]
+    found = top_activations(load(model, device), layer, files, k=top)
+    page = Page(
+        f"What excites {model}",
+        f"The {top} places that excite each channel of layer `{found.layer}` most among {found.seen} pictures, one a "
+        "picture, and what the channel saw there, projected back to pixels by DeconvNet.",
+    )
+    console = Console(stderr=True)
+    chosen = found.strongest_channels(channels)
+    for channel in track(chosen, "projecting", console=console, disable=not console.is_terminal):
+        patches, projected = found.figure(channel)
+        page.figure(
+            [(patches, f"channel {channel}"), (projected, f"projected\nstrongest {found.values[channel, 0]:.2f}")],
+            size="small",
+        )
+    page.write(out)
+    answer = {"model": model, "layer": found.layer, "pictures": found.seen, "channels": len(chosen), "output": str(out)}
+    print(json.dumps(answer) if as_json else out)

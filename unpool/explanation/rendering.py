@@ -1,5 +1,7 @@
 """Maps as pictures that a person can read."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -65,32 +67,47 @@ def coloured(values: Tensor) -> Tensor:
     return torch.from_numpy(np.stack(channels).astype(np.float32))
 
 
-def crop_around(map_: Tensor, seen: Picture | None = None) -> Picture:
-    """The square that a map (C, H, W) reaches to, as a projection; of the picture it belongs to where that is given."""
+def reach(map_: Tensor) -> int:
+    """Side of the smallest square that holds what a map (C, H, W) reaches to."""
+    top, bottom, left, right = _extent(map_)
+    return min(max(bottom - top, right - left), *map_.shape[-2:])
+
+
+def crop_around(map_: Tensor, seen: Picture | None = None, side: int | None = None) -> Picture:
+    """The square around what a map (C, H, W) reaches to, as a projection; of the picture it is for where that is given.
+
+    Args:
+        side: of the square, in pixels; None is `reach`.
+    """
+    height, width = map_.shape[-2:]
+    side = min(side or reach(map_), height, width)
+    first_row, last_row, first_column, last_column = _extent(map_)
+    top = min(max(0, (first_row + last_row - side) // 2), height - side)
+    left = min(max(0, (first_column + last_column - side) // 2), width - side)
+    if seen is not None:
+        return Picture(seen.samples[top : top + side, left : left + side])
+    return projection(map_[:, top : top + side, left : left + side])
+
+
+def _extent(map_: Tensor) -> tuple[int, int, int, int]:
+    """First row, end of rows, first column, end of columns of what is not nearly zero; everything where all is zero."""
     strength = map_.detach().float().abs().sum(0)
     rows, columns = (strength > 0.01 * strength.max()).nonzero(as_tuple=True)
-    height, width = strength.shape
     if len(rows) == 0:
-        rows, columns = torch.tensor([0, height - 1]), torch.tensor([0, width - 1])
-    side = min(int(max(rows.max() - rows.min(), columns.max() - columns.min())) + 1, height, width)
-    top = min(max(0, int(rows.max() + rows.min() + 1 - side) // 2), height - side)
-    left = min(max(0, int(columns.max() + columns.min() + 1 - side) // 2), width - side)
-    shown = projection(map_[:, top : top + side, left : left + side]) if seen is None else None
-    if shown is None:
-        assert seen is not None
-        shown = Picture(seen.samples[top : top + side, left : left + side])
-    return shown
+        return 0, strength.shape[0], 0, strength.shape[1]
+    return int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1
 
 
-def side_by_side(pictures: list[Picture], gap: int = 4) -> Picture:
-    """Pictures of one height in a row on white."""
-    height = max(picture.height for picture in pictures)
-    columns = []
-    for picture in pictures:
-        column = torch.ones(1, 3, height, picture.width)
-        column[..., : picture.height, :] = picture.rgb()
-        columns += [column, torch.ones(1, 3, height, gap)]
-    return Picture.from_tensor(torch.cat(columns[:-1], dim=3))
+def montage(pictures: list[Picture], cell: int = 72, gap: int = 2) -> Picture:
+    """Small pictures in a square grid on white, each enlarged or reduced to `cell` pixels."""
+    columns = math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    sheet = torch.ones(1, 3, rows * (cell + gap) - gap, columns * (cell + gap) - gap)
+    for number, picture in enumerate(pictures):
+        top, left = (number // columns) * (cell + gap), (number % columns) * (cell + gap)
+        shown = F.interpolate(picture.rgb(), (cell, cell), mode="bicubic", antialias=True, align_corners=False)
+        sheet[..., top : top + cell, left : left + cell] = shown.clamp(0, 1)
+    return Picture.from_tensor(sheet)
 
 
 def _high(values: Tensor) -> Tensor:
