@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from unpool.cli import demo
-from unpool.errors import MissingExtraError, PictureError
+from unpool.errors import MissingExtraError, ModelError, PictureError
 from unpool.images.picture import Picture
 from unpool.images.writing import write
 
@@ -60,6 +60,17 @@ def test_a_wing_without_weights_is_left_out(rooms, photograph, tmp_path, monkeyp
     monkeypatch.setattr("unpool.zoo.weights.shipped", dict)
     RUNNER.invoke(demo.app, [str(photograph), "-o", str(tmp_path / "page.html")])
     assert "its weights are not here" in (tmp_path / "page.html").read_text()
+
+
+def test_a_wing_that_fails_is_named_and_the_others_go_on(rooms, photograph, tmp_path):
+    def damaged(page, pictures):
+        raise ModelError("the weights do not match their hash")
+
+    sys.modules["unpool.faces.demo"].sections = damaged
+    done = RUNNER.invoke(demo.app, [str(photograph), "-o", str(tmp_path / "page.html")])
+    assert done.exit_code == 0
+    assert "faces is left out: the weights do not match" in done.stderr
+    assert "Seen" in (tmp_path / "page.html").read_text()
 
 
 def test_two_pictures_of_one_name_keep_both(rooms, photograph, tmp_path):

@@ -84,8 +84,9 @@ def _photographs() -> "dict[str, Picture]":
 def _run(wing: str, page: "Page", pictures: "dict[str, Picture]") -> str:
     """Let a wing add its sections; the reason where it cannot."""
     import importlib
+    import sys
 
-    from unpool.errors import MissingExtraError
+    from unpool.errors import MissingExtraError, UnpoolError
     from unpool.zoo.weights import shipped
 
     packaged = wing == "explanation"  # it explains networks that come with packages
@@ -94,6 +95,9 @@ def _run(wing: str, page: "Page", pictures: "dict[str, Picture]") -> str:
     try:
         importlib.import_module(f"unpool.{wing}.demo").sections(page, pictures)
     except MissingExtraError as error:
+        return str(error)
+    except UnpoolError as error:  # the other wings still have something to show
+        print(f"unpool: {wing} is left out: {error}", file=sys.stderr)
         return str(error)
     return ""
 
