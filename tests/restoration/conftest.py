@@ -29,7 +29,7 @@ def cleaner():
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    monkeypatch.setattr("unpool.restoration.network.TILE", 24)
+    monkeypatch.setattr("unpool.restoration.network.TILE", 32)
 
 
 @pytest.fixture(scope="session")

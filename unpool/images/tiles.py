@@ -36,21 +36,31 @@ def spans(length: int, tile: int, margin: int, multiple: int = 1) -> list[Span]:
     ]
 
 
-def tiled(function: Function, picture: Tensor, *, scale: int = 1, tile: int, margin: int, multiple: int = 1) -> Tensor:
+def tiled(
+    function: Function,
+    picture: Tensor,
+    *,
+    scale: int = 1,
+    tile: int | tuple[int, int],
+    margin: int,
+    multiple: int = 1,
+) -> Tensor:
     """Run `function` over a picture in tiles, as if over the whole.
 
     Args:
         function: maps (N, C, h, w) to (N, D, h * scale, w * scale).
         picture: (N, C, H, W).
         scale: how many output pixels an input pixel becomes, along each side.
-        tile: kept pixels per tile and side, rounded up to `multiple`.
+        tile: kept pixels per tile and side, or (rows, columns), rounded up to `multiple`.
         margin: pixels read around a tile, at least `receptive_field(...)` of the function.
         multiple: the network's total stride; offsets are multiples of it.
     """
     height, width = picture.shape[-2:]
+    tall, wide = tile if isinstance(tile, tuple) else (tile, tile)
+    columns = spans(width, wide, margin, multiple)
     rows = [
-        torch.cat([*_row(function, picture, vertical, spans(width, tile, margin, multiple), scale)], -1)
-        for vertical in spans(height, tile, margin, multiple)
+        torch.cat([*_row(function, picture, vertical, columns, scale)], -1)
+        for vertical in spans(height, tall, margin, multiple)
     ]
     return torch.cat(rows, -2)
 

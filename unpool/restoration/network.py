@@ -15,6 +15,7 @@ from unpool.zoo.runtime import inference, prepare
 
 Progress = Callable[[int, int], None]
 TILE = 384
+_BAND = 16_000_000  # pixels of the result in one band; at least 32 rows of the input
 
 
 class TiledNetwork:
@@ -42,19 +43,24 @@ class TiledNetwork:
 
     def __call__(self, picture: Tensor, strength: float = 0.0) -> Tensor:
         """(N, 1 or 3, H, W) float32 in [0, 1], of any size, to (N, same, scale * H, scale * W); in tiles."""
-        with inference(self.device):
-            return self._mend(picture, strength)
+        return self._mend(picture, strength, (TILE, TILE))
 
-    def _mend(self, picture: Tensor, strength: float) -> Tensor:
-        margin = self.margin * (2 if strength and self.scale == 1 else 1) + (4 if strength else 0)
-        return tiled(
-            lambda piece: self._piece(piece, strength),
-            picture,
-            scale=self.scale,
-            tile=TILE,
-            margin=margin,
-            multiple=self.multiple,
-        )
+    def _mend(self, picture: Tensor, strength: float, tile: tuple[int, int]) -> Tensor:
+        with inference(self.device):
+            return tiled(
+                lambda piece: self._piece(piece, strength),
+                picture,
+                scale=self.scale,
+                tile=tile,
+                margin=self._view(strength),
+                multiple=self.multiple,
+            )
+
+    def _view(self, strength: float) -> int:
+        """How far a pixel reaches: twice as far where the network runs twice, and a little further for the detail."""
+        if not strength:
+            return self.margin
+        return self.margin * (2 if self.scale == 1 else 1) + 4
 
     def _piece(self, piece: Tensor, strength: float) -> Tensor:
         channels = piece.shape[1]
@@ -76,14 +82,16 @@ class TiledNetwork:
         Memory: the picture, and one band.
         """
         levels = np.iinfo(picture.samples.dtype).max
-        cut = spans(picture.height, TILE, self.margin * 2 + 4, self.multiple)
+        tall = max(32, min(TILE, _BAND // (picture.width * self.scale**2)))
+        cut = spans(picture.height, tall, self._view(strength), self.multiple)
         for number, rows in enumerate(cut):
             region = (rows.start, 0, rows.stop - rows.start, picture.width)
             keep = slice((rows.first - rows.start) * self.scale, (rows.last - rows.start) * self.scale)
-            planes = [self(picture.tensor(region), strength)[0, :, keep]]
+            planes = [self._mend(picture.tensor(region), strength, (region[2], TILE))[0, :, keep]]
             if picture.alpha is not None:
                 alpha = Picture(picture.alpha[rows.start : rows.stop, :, None]).tensor()
-                planes.append((self(alpha) if self.scale > 1 else alpha)[0, :, keep])
+                enlarged = self._mend(alpha, 0.0, (region[2], TILE)) if self.scale > 1 else alpha
+                planes.append(enlarged[0, :, keep])
             band = torch.cat(planes)
             if not bool(band.isfinite().all()):
                 raise ModelError("the network answered with values that are not finite; the picture was not restored")
