@@ -15,11 +15,15 @@ _PUBLIC = {
     "explain": "unpool.explanation.api",
     "restore": "unpool.restoration.api",
     "generate": "unpool.generation.api",
+    "compress": "unpool.codec.api",
+    "decompress": "unpool.codec.api",
 }
 
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
+    from unpool.codec.api import compress as compress
+    from unpool.codec.api import decompress as decompress
     from unpool.errors import UnpoolError as UnpoolError
     from unpool.explanation.api import explain as explain
     from unpool.generation.api import generate as generate

@@ -75,6 +75,10 @@ class LatentCoder:
     @torch.inference_mode()
     def walk(self, size: tuple[int, int], tenths: int, code: Code) -> Tensor:
         """Go through the symbols of a tile of `size` latents in coding order; returns the latents as `decode` does."""
+        with torch.autocast(self.codec.log_gain.device.type, enabled=False):
+            return self._walk(size, tenths, code)
+
+    def _walk(self, size: tuple[int, int], tenths: int, code: Code) -> Tensor:
         codec, (height, width) = self.codec, size
         device = codec.log_gain.device
         low = -(-height // HYPER_STRIDE), -(-width // HYPER_STRIDE)

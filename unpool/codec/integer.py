@@ -60,7 +60,8 @@ class IntegerConv(nn.Module):
         # Rounding adds at most one half to each weight, to the bias, and to the sum before the floor.
         slack = 0.5 * rows.shape[1] * self.input_max + 2
         exact = (LIMIT - slack) / (rows.sum(1) * self.input_max + bias + EXTRA_MAX + 1)
-        return torch.floor(torch.log2(torch.minimum(int8, exact))).clamp(0, SHIFT_MAX)
+        # frexp gives the whole part of the logarithm exactly, on every machine.
+        return (torch.frexp(torch.minimum(int8, exact)).exponent - 1).double().clamp(0, SHIFT_MAX)
 
     def integers(self) -> tuple[Tensor, Tensor, Tensor]:
         """int8 weights (outputs, inputs, k, k), int64 biases and shifts (outputs): what the file format speaks of."""

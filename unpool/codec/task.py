@@ -73,12 +73,11 @@ class Compress(Task):
     def __init__(self, options: CompressOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
         self.crops = PhotoCrops(data, options.crop)
+        self.codec = Codec(**options.network())
         if options.start is not None:
-            codec = load_module(options.start)[0].train()
+            self.codec.load_state_dict(load_module(options.start)[0].state_dict())
         else:
-            codec = Codec(**options.network())
-            start_from_components(codec, self._patches())
-        self.codec = codec
+            start_from_components(self.codec, self._patches())
         self.networks = {"codec": self.codec}
         self.optimisers = {"codec": ["codec"]}
 

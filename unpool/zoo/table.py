@@ -12,6 +12,7 @@ PREDICTORS = {
     "restoration": "unpool.restoration.api:Predictor",
     "generation": "unpool.generation.api:Generation",
     "faces": "unpool.faces.api:predictor",
+    "codec": "unpool.codec.api:PictureCodec",
 }
 
 # Networks whose weights travel in a package of their own: name -> class with `record`, `path` and `load()`.
