@@ -3,6 +3,8 @@ import torch
 
 from unpool.generation.model import Critic, Generator, LatentEncoder
 from unpool.nn.deconv import KINDS
+from unpool.zoo.export import export
+from unpool.zoo.record import Record
 
 TABLES = {"widths": (4, 6), "strides": (2, 2)}
 
@@ -57,3 +59,10 @@ def test_sigmoid_output_stays_in_range():
     assert made.max() <= 1
     with pytest.raises(ValueError, match="output must be"):
         Generator(output="tanh")
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_exports_to_onnx(classes):
+    generator = Generator(latent=5, classes=classes, size=(10, 14), output="sigmoid", **TABLES).eval()
+    record = Record(name="generation/small", task="generation", network="unpool.generation.model:Generator")
+    assert export(generator, record).difference < 1e-4
