@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from unpool.generation.features import FEATURES, features, fid, kid, nearest, pr
 from unpool.generation.pictures import Pictures, pictures
 from unpool.nn.checkerboard import checkerboard_energy
 from unpool.nn.deconv import KINDS
+from unpool.zoo.loading import load
 from unpool.zoo.measure import interleaved, macs, parameters
 from unpool.zoo.weights import load_module, shipped
 
@@ -55,6 +57,7 @@ def _against_held_out(name: str, quick: bool, data: Path | None, notes: list[str
     sets["ours"] = _generated(made, count, labels)
     if name == "fashion":
         sets["classic"] = _classic(labels, notes)
+        sets["Gaussian autoencoder"] = _autoencoder(_drawn(training, 1000, seed=2)[0], count, notes)
     sets["PCA-Gaussian"] = pca_gaussian(_drawn(training, 4000, seed=2)[0], count)
     reference = features(real)
     known = {key: features(values) for key, values in sets.items() if values is not None}
@@ -129,6 +132,17 @@ def _classic(labels: Tensor, notes: list[str]) -> Tensor | None:
     assert isinstance(network, classic.DeconvGenerator)
     with torch.no_grad():
         return network.generate(labels, torch.Generator().manual_seed(0))
+
+
+def _autoencoder(training: Tensor, count: int, notes: list[str]) -> Tensor | None:
+    """Pictures that the autoencoders wing decodes from a Gaussian fitted to its codes."""
+    if "autoencoders/fashion" not in shipped():
+        notes.append("autoencoders/fashion has no weights here")
+        return None
+    coder = load("autoencoders/fashion", "cpu")
+    codes = coder.encode(list(training))
+    drawn = np.random.default_rng(0).multivariate_normal(codes.mean(0), np.cov(codes.T), count)
+    return coder.decode_tensor(drawn.astype(np.float32))
 
 
 def pca_gaussian(training: Tensor, count: int, *, components: int = 256, seed: int = 0) -> Tensor:
