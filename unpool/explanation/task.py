@@ -105,7 +105,8 @@ class Identify(Task):
         for begin in range(0, len(held_out), 128):
             numbers = range(begin, min(begin + 128, len(held_out)))
             pictures = torch.stack([held_out.plain(i) for i in numbers]).to(self.device)
-            top = self.networks["classifier"](_centred(pictures)).topk(5, dim=1).indices.cpu()
+            logits = self.networks["classifier"](_centred(pictures))
+            top = logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu()
             wanted = torch.tensor([held_out.numbers[i] for i in numbers])[:, None]
             right += int((top[:, :1] == wanted).sum())
             within += int((top == wanted).sum())
