@@ -59,6 +59,8 @@ class Poor:
 def poor_in_groups(faces: Tensor, share: float, group: int, generator: Generator, how: Poor | None = None) -> Tensor:
     """Faces (N, C, H, W), a `share` of their groups of `group` neighbours made poor, each group in its own way."""
     how = how or Poor()
+    if not len(faces):
+        return faces
     return torch.cat(
         [how(part, generator) if draw((0.0, 1.0), generator) < share else part for part in faces.split(group)]
     )

@@ -131,13 +131,16 @@ def _landmarks() -> Any:
     return dlib.shape_predictor(str(model_file("shape_predictor_5_face_landmarks.dat")))
 
 
-def dlib_chip(picture: np.ndarray, box: tuple[int, int, int, int]) -> Tensor:
-    """A face cut out as dlib does it: its own five landmarks in `box` (left, top, right, bottom), its own framing.
+def dlib_chips(pictures: list[np.ndarray], shown: list[np.ndarray], box: tuple[int, int, int, int]) -> Tensor:
+    """Faces cut out as dlib does it: its own five landmarks in `box` (left, top, right, bottom), its own framing.
 
-    picture: (H, W, 3) uint8. Returns (1, 3, 150, 150) in [0, 1].
+    pictures: (H, W, 3) uint8, where the landmarks are found. shown: what is cut, the same pictures or worse ones.
+    Returns (N, 3, 150, 150) in [0, 1].
     """
     predictor = _landmarks()
     import dlib
 
-    chip = dlib.get_face_chip(picture, predictor(np.ascontiguousarray(picture), dlib.rectangle(*box)), size=SIZE)
-    return torch.from_numpy(chip).permute(2, 0, 1)[None].float() / 255
+    where = dlib.rectangle(*box)
+    found = (predictor(np.ascontiguousarray(picture), where) for picture in pictures)
+    cut = [dlib.get_face_chip(np.ascontiguousarray(face), at, size=SIZE) for face, at in zip(shown, found)]
+    return torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).float() / 255

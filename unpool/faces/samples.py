@@ -24,9 +24,10 @@ class RecogniseOptions(Options):
     begin: Literal["dlib", "random"] = Field("dlib", description="the encoder's first weights")
     frozen: int = Field(3, ge=0, le=5, description="stages of the encoder, from the first, that stay as they began")
     embedding: int = Field(256, ge=TEACHER)
-    poor: float = Field(0.7, ge=0, le=1, description="share of faces that are made poor")
+    sources: tuple[str, ...] = ("celeba_aligned", "celeba_small", "named_aligned")
+    poor: float = Field(0.6, ge=0, le=1, description="share of faces that are made poor")
     variants: int = Field(
-        2,
+        1,
         ge=0,
         description="ways in which each face is shown whose frozen features are kept for next time; 0: never twice",
     )
@@ -34,13 +35,16 @@ class RecogniseOptions(Options):
     scaling: float = Field(0.05, ge=0, description="share of the size,")
     shift: float = Field(2.0, ge=0, description="and pixels")
     mirror: bool = True
-    relation: float = 2.0
-    identity: float = 0.03
+    relation: float = 0.5
+    identity: float = 0.005
     margin: float = 0.3
     quality: float = 0.1
     picture: float = 2.0
-    restored: float = Field(0.1, gt=0, le=1, description="share of a batch that is restored as well")
-    empty: float = Field(0.05, ge=0, lt=1, description="share of a batch that is no face, for the quality alone")
+    every: int = Field(
+        5, ge=1, description="in every so many steps, faces are restored and pictures without one judged:"
+    )
+    restored: float = Field(0.125, gt=0, le=1, description="so many restored, as a share of the batch,")
+    empty: float = Field(0.2, ge=0, description="and so many without a face")
 
 
 class Faces:
@@ -49,7 +53,7 @@ class Faces:
     def __init__(self, options: RecogniseOptions, data: Path | None) -> None:
         self.options = options
         self.pack, self.photos = faces(128, data), photos(data)
-        self.indices = self.pack.where(part="train")
+        self.indices = self.pack.where(part="train", source=options.sources)
         self.scenes = self.photos.where(part="train")
         seen = embeddings(self.pack, data)
         self.person = _people(self.pack.labels, seen, self.indices)
@@ -104,12 +108,12 @@ class KeptFeatures:
         """Which of the places (N, 2) have been kept: (N,) bool."""
         return self._index[place[:, 0].cpu(), place[:, 1].cpu()].ge(0).to(place.device)
 
-    def exchange(self, place: Tensor, fresh: Tensor, new: Tensor) -> Tensor:
+    def exchange(self, place: Tensor, fresh: Tensor, new: Tensor | None) -> Tensor:
         """The features of a whole batch: `new` where it is `fresh`, else those kept. New ones are kept from now on."""
-        if not self._keep:
+        if new is not None and not self._keep:
             return new
         rows: list[Tensor] = []
-        coming = iter(new)
+        coming = iter(() if new is None else new)
         for (face, variant), is_fresh in zip(place.tolist(), fresh.tolist()):
             if is_fresh:
                 rows.append(next(coming))
@@ -117,12 +121,14 @@ class KeptFeatures:
                     self._index[face, variant] = len(self._features)
                     self._features.append(rows[-1].detach().to("cpu", torch.float16))
             else:
-                rows.append(self._features[int(self._index[face, variant])].to(new))
+                rows.append(self._features[int(self._index[face, variant])].to(place.device, torch.float32))
         return torch.stack(rows)
 
 
 def cut_out(pictures: Tensor, cuts: Tensor) -> Tensor:
     """Aligned faces (N, 3, 128, 128) uint8, moved by matrices (N, 2, 3): (N, 3, 112, 112) in [0, 1]."""
+    if not len(cuts):
+        return pictures.new_zeros((0, 3, SIZE, SIZE), dtype=torch.float32)
     grid = F.affine_grid(cuts, [len(cuts), 3, SIZE, SIZE], align_corners=False)
     return F.grid_sample(pictures.float() / 255, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 

@@ -40,20 +40,21 @@ class Recognise(Task):
         if options.begin == "dlib":
             some = self.faces.indices[:: max(1, len(self.faces.indices) // 128)][:128]
             transplant(network, [self.faces.pack[int(i)] for i in some])
-            with torch.no_grad():
-                network.head.embed.bias[:TEACHER] = -torch.from_numpy(self.faces.mean)
         for part in [network.encoder.stem, *network.encoder.stages[: options.frozen]] if options.frozen else []:
             part.requires_grad_(False)
         taught = nn.Linear(options.embedding, TEACHER, bias=False)
         with torch.no_grad():
             taught.weight.copy_(torch.eye(TEACHER, options.embedding))
         people = nn.Embedding(int(self.faces.person.max()) + 1, options.embedding)
-        nn.init.normal_(people.weight, std=options.embedding**-0.5)
+        with torch.no_grad():
+            people.weight.zero_()
+            for number in range(len(people.weight)):
+                people.weight[number, :TEACHER] = torch.from_numpy(self.faces.seen[self.faces.person == number].mean(0))
         self.network, self.taught, self.people = network, taught, people
         self.networks = {"faces": network, "taught": taught, "people": people}
         self.optimisers = {"faces": ["faces", "taught", "people"]}
-        # The decoder takes the first three maps, so at least three stages are computed whenever a face is fresh.
-        self.kept = KeptFeatures(len(self.faces), options.variants, max(3, options.frozen))
+        # The decoder takes the first three maps, so three stages are computed whenever a face is fresh.
+        self.kept = KeptFeatures(len(self.faces), options.variants, stages=3)
         self.figures: dict[str, float] = {}
 
     def dataset(self) -> Faces:
@@ -61,37 +62,39 @@ class Recognise(Task):
         return self.faces
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
-        """One loss: teacher, relations, identities, quality, restoration.
+        """One loss: teacher, relations, identities; in every fifth step also restoration, and pictures without a face.
 
-        The batch's faces are `fresh` (shown in a new way: all, or the first few and those not kept yet) or known.
+        The batch's faces are `fresh` (shown in a new way: those not kept yet, and those to be restored) or known.
         """
-        options, network = self.options, self.network
-        count, empty = len(batch["picture"]), round(options.empty * len(batch["picture"]))
+        options, network, stages = self.options, self.network, self.kept.stages
+        count, full = len(batch["picture"]), step % options.every == 0
+        wanted, empty = (max(1, round(share * count)) if full else 0 for share in (options.restored, options.empty))
         fresh = ~self.kept.known(batch["place"])
-        fresh[: max(1, round(options.restored * count))] = True
+        fresh[:wanted] = True
         clean = cut_out(batch["picture"][fresh], batch["cut"][fresh])
-        given = torch.cat(
-            [poor_in_groups(clean, options.poor, 8, generator), no_faces(batch["scene"][:empty], generator)]
-        )
-        maps = network.encoder(given.contiguous(memory_format=torch.channels_last), self.kept.stages)
-        new, nothing = maps[-1].split([len(clean), empty])
-        features = network.encoder.finish(
-            torch.cat([self.kept.exchange(batch["place"], fresh, new), nothing]), self.kept.stages
-        )
-        embedding, logit = network.head(features)
+        given = poor_in_groups(clean, options.poor, 8, generator)
+        if empty:
+            given = torch.cat([given, no_faces(batch["scene"][:empty], generator)])
+        maps = network.encoder(given.contiguous(memory_format=torch.channels_last), stages) if len(given) else []
+        new, nothing = maps[-1].split([len(clean), empty]) if maps else (None, None)
+        features = self.kept.exchange(batch["place"], fresh, new)
+        features = features if nothing is None else torch.cat([features, nothing])
+        embedding, logit = network.head(network.encoder.finish(features, stages))
         embedding = embedding[:count]
         agreed = agreement(self.taught(embedding), batch["teacher"])
         worth = torch.cat([agreed.detach(), agreed.new_zeros(empty)])
-        margin = options.margin * agreed.detach().clamp(0, 1)
-        sharp = batch["sharp"][fresh].nonzero()[:, 0][: max(1, round(options.restored * count))]
-        restored = network.decoder(given[sharp], [one[sharp] for one in maps[:3]], embedding[fresh][sharp])
         parts = {
             "teacher": 1 - agreed.mean(),
             "relation": relation_loss(embedding, batch["teacher"]),
-            "identity": margin_loss(embedding, self.people.weight, batch["person"], margin),
+            "identity": margin_loss(
+                embedding, self.people.weight, batch["person"], options.margin * agreed.detach().clamp(0, 1)
+            ),
             "quality": quality_loss(logit, worth),
-            "picture": picture_loss(restored, clean[sharp]) if len(sharp) else agreed.sum() * 0,
         }
+        sharp = batch["sharp"][fresh].nonzero()[:, 0][:wanted]
+        if len(sharp):
+            restored = network.decoder(given[sharp], [one[sharp] for one in maps[:3]], embedding[fresh][sharp])
+            parts["picture"] = picture_loss(restored, clean[sharp])
         weights = {"teacher": 1.0} | {name: getattr(options, name) for name in parts if name != "teacher"}
         total = sum((weights[name] * value for name, value in parts.items()), torch.zeros((), device=self.device))
         yield Loss("faces", total, {f"loss/{name}": value.detach() for name, value in parts.items()})

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unpool.faces.dlib_network import DlibRecogniser, dlib_chip
+from unpool.faces.dlib_network import DlibRecogniser, dlib_chips
 from unpool.faces.model import Block, FaceNetwork
 from unpool.images.atomic import atomic
 from unpool.train.data.find import pack_path
@@ -23,7 +23,7 @@ _BATCH = 64
 
 def chips(faces: list[np.ndarray]) -> Tensor:
     """Aligned faces (128, 128, 3) uint8 as dlib aligns them itself, (N, 3, 150, 150) in [0, 1]."""
-    return torch.cat([dlib_chip(face, _BOX) for face in faces])
+    return dlib_chips(faces, faces, _BOX)
 
 
 @torch.inference_mode()
@@ -52,10 +52,11 @@ def embeddings(pack: Pack, data: Path | None = None) -> np.ndarray:
 
 @torch.no_grad()
 def transplant(network: FaceNetwork, faces: list[np.ndarray]) -> None:
-    """Begin from dlib's layers: its first 21 convolutions as they are, of the later ones the channels that count most.
+    """Begin from dlib's layers: its first 21 convolutions as they are, of the later ones what counts most.
 
     A channel inside a block counts by its root mean square on `faces` (aligned, 128x128, uint8) times the norm of the
-    weights it passes through. The embedding begins as dlib's 128 numbers followed by a random projection.
+    weights it passes through. The embedding begins as dlib's 128 numbers followed by a random projection, with zero
+    mean over `faces`.
     """
     teacher = DlibRecogniser().eval()
     strength = _strengths(teacher, chips(faces))
@@ -72,6 +73,8 @@ def transplant(network: FaceNetwork, faces: list[np.ndarray]) -> None:
     embed.bias.zero_()
     embed.weight[:TEACHER] = teacher.last.T
     nn.init.normal_(embed.weight[TEACHER:], std=float(teacher.last.std()) / 4)
+    shown = torch.from_numpy(np.stack(faces)[:, 8:120, 8:120]).permute(0, 3, 1, 2).float() / 255
+    embed.bias.copy_(-embed(network.head.weigh(network.encoder(shown)[-1]).flatten(1)).mean(0))
 
 
 def _strengths(teacher: DlibRecogniser, given: Tensor) -> list[Tensor]:
