@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from unpool.errors import ModelError, UnpoolError
@@ -49,7 +50,8 @@ def test_in_bands_equals_at_once(photo, cleaner, monkeypatch):
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("kind", ["photo", "deep", "grey"])
-def test_files_written_row_by_row_are_read_back(kind, suffix, request, tmp_path, enlarger, small_tiles):
+def test_files_written_row_by_row_are_read_back(kind, suffix, request, tmp_path, enlarger, small_tiles, monkeypatch):
+    monkeypatch.setattr("unpool.restoration.stream.TIFF_FROM", 0)
     picture = (
         Picture(request.getfixturevalue("photo").samples[..., :1]) if kind == "grey" else request.getfixturevalue(kind)
     )
@@ -134,3 +136,15 @@ def test_a_result_that_cannot_be_written_is_refused_first(tmp_path, deep, enlarg
     with pytest.raises(UnpoolError, match="transparency"):
         restore_file(tmp_path / "in.png", tmp_path / "out.jpg", model=enlarger)
     assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("tiff_from", [0, 10**9])
+def test_exif_data_stay(suffix, tiff_from, photo, tmp_path, enlarger, monkeypatch):
+    monkeypatch.setattr("unpool.restoration.stream.TIFF_FROM", tiff_from)
+    described = Image.Exif()
+    described[272] = "a camera"
+    small = Picture(photo.samples[:8, :9].copy(), exif=described.tobytes())
+    write(small, tmp_path / "in.png")
+    restore_file(tmp_path / "in.png", tmp_path / f"out{suffix}", model=enlarger)
+    assert Image.open(tmp_path / f"out{suffix}").getexif()[272] == "a camera"

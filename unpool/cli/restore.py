@@ -36,7 +36,7 @@ def restore(
     keep_location: Annotated[bool, typer.Option("--keep-location", help="Keep the place in EXIF data.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Make pictures larger, cleaner or sharper. PNG and TIFF results are written row by row."""
+    """Make pictures larger, cleaner or sharper. PNG and large TIFF results are written row by row."""
     import json
     import sys
 

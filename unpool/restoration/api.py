@@ -100,7 +100,7 @@ def restore_file(
     progress: Progress | None = None,
     **options: Any,
 ) -> Plan:
-    """Restore one file into another, options as for `restore`; PNG and TIFF are written row by row.
+    """Restore one file into another, options as for `restore`; PNG and large TIFF are written row by row.
 
     The result never is in memory as a whole where it is written row by row. Returns what was done.
     """
@@ -115,7 +115,7 @@ def restore_file(
     for step in plan.steps[:-1]:
         known = assembled(step.bands(known, wish.strength), known, step.scale)
     bands = plan.steps[-1].bands(known, wish.strength, progress)
-    if stream.streams(out):
+    if stream.streams(out, height * width):
         stream.write_bands(out, bands, height=height, width=width, like=known)
     else:
         write(assembled(bands, known, plan.steps[-1].scale), out, quality=quality)

@@ -15,17 +15,24 @@ from unpool.images.picture import Picture
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _STRIP = 64  # rows of a TIFF strip
 _LEVEL = 4  # of deflate
+TIFF_FROM = 40_000_000  # pixels
+_TEXT = (270, 271, 272, 306, 315, 33432)  # TIFF's own tags: title, maker, camera, date, author, copyright
 
 
-def streams(path: str | Path) -> bool:
-    """Whether the format that a file's suffix names can be written row by row here."""
-    return format_of_suffix(path).name in ("PNG", "TIFF")
+def streams(path: str | Path, pixels: int) -> bool:
+    """Whether a result of so many pixels is written row by row: as PNG always, as TIFF where it is large.
+
+    (A small TIFF is written in one piece, because then it keeps all of its EXIF data; a large one keeps its texts.)
+    """
+    name = format_of_suffix(path).name
+    return name == "PNG" or (name == "TIFF" and pixels >= TIFF_FROM)
 
 
 def write_bands(path: str | Path, bands: Iterator[np.ndarray], *, height: int, width: int, like: Picture) -> None:
     """Write bands (rows, W, channels) of uint8 or uint16 as one PNG or TIFF file, atomically.
 
-    like: the picture whose bit depth, grey or colour, alpha and EXIF data the file takes over. Samples are sRGB.
+    like: the picture whose bit depth, grey or colour, alpha and EXIF data (of a TIFF file, its texts) the file
+        takes over. Samples are sRGB.
     """
     described = None if like.exif is None else exif.sized(like.exif, width, height)
     channels = like.samples.shape[2] + (like.alpha is not None)
@@ -67,6 +74,7 @@ def _write_tiff(path: Path, bands: Iterator[np.ndarray], shape: tuple[int, int, 
 
     height, width, channels = shape
     size = height * width * channels * like.bit_depth // 8
+    described = exif.parsed(like.exif)
     with tifffile.TiffWriter(path, bigtiff=size > 3.9e9) as file:
         file.write(
             _strips(bands),
@@ -78,6 +86,7 @@ def _write_tiff(path: Path, bands: Iterator[np.ndarray], shape: tuple[int, int, 
             compression="adobe_deflate",
             rowsperstrip=_STRIP,
             iccprofile=None if like.grey else colour.srgb_profile(),
+            extratags=[(tag, "s", 0, str(described[tag]), True) for tag in _TEXT if tag in described],
             metadata=None,
             software=False,
         )
