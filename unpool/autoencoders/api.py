@@ -12,6 +12,7 @@ from unpool.autoencoders.model import Autoencoder
 from unpool.errors import ModelError
 from unpool.images.picture import Picture
 from unpool.images.reading import Source, read
+from unpool.train.data.faces import MARGIN
 from unpool.zoo.record import Record
 from unpool.zoo.runtime import inference
 
@@ -21,9 +22,9 @@ _BATCH = 64
 class Coder:
     """An autoencoder at work: `unpool.load("autoencoders/faces")`.
 
-    Pictures are aligned faces for the models of faces (eyes and mouth where `unpool.faces` puts them, 128x128 with its
-    margin): they are cut to their central square and resized to the network's size. One picture, or many at once:
-    a path, PIL image, array, tensor (C, H, W), `Picture`, or a sequence of these.
+    Pictures are cut to their central part of the network's shape and resized to it. For the models of faces they are
+    aligned faces: `face_of` finds and aligns one in any picture. One picture, or many at once: a path, PIL image,
+    array, tensor (C, H, W), `Picture`, or a sequence of these.
 
     module: the network. record: its weight file's record. size: (height, width) of its pictures.
     """
@@ -56,6 +57,15 @@ class Coder:
         if values.shape[-2:] != self.size:
             values = F.interpolate(values, self.size, mode="bicubic", antialias=True, align_corners=False)
         return values.clamp(0, 1)
+
+    def face_of(self, picture: Source) -> Picture:
+        """The largest face of a picture, found and aligned as the training faces were, at the network's size.
+
+        Raises PictureError where there is no face, ModelError where the detector is not installed.
+        """
+        from unpool.faces.api import align
+
+        return align(picture, size=self.size[0], margin=MARGIN)
 
     def encode(self, pictures: "Source | Sequence[Source]") -> np.ndarray:
         """Codes of pictures, (N, code): float32, or int64 of a vector-quantised model. N is 1 for a single picture.

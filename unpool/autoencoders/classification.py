@@ -39,7 +39,7 @@ def few_labels(
         chosen = np.concatenate([rng.choice(np.flatnonzero(train[1] == c), count, replace=False) for c in range(10)])
         row = {}
         for name, (known, unknown) in seen.items():
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
             row[name] = float(model.fit(known[chosen], train[1][chosen]).score(unknown, test[1]))
         table[f"{count} labels a class"] = row
     return table

@@ -25,15 +25,18 @@ def check_output(path: Path) -> None:
         _pyarrow()
 
 
-def write_codes(path: Path, coder: Coder, pictures: Sequence[Path]) -> int:
+def write_codes(path: Path, coder: Coder, pictures: Sequence[Path], *, align: bool = False) -> int:
     """One row a picture: `path`, `code`, and `error` (`Coder.error`). Returns the number of rows.
+
+    align: encode the largest face of each picture (`Coder.face_of`) instead of the picture.
 
     The file's metadata (parquet) or its fields `model` and `sha256` (npz) say which weights made the codes: those of
     other weights do not compare with them.
     """
     codes, errors = [], []
     for start in range(0, len(pictures), _BATCH):
-        batch = [coder.prepare(picture) for picture in pictures[start : start + _BATCH]]
+        some = pictures[start : start + _BATCH]
+        batch = [coder.prepare(coder.face_of(picture) if align else picture) for picture in some]
         codes.append(coder.encode(batch))
         errors.append(coder.error(batch))
     code, error = np.concatenate(codes), np.concatenate(errors)

@@ -13,12 +13,15 @@ def embed(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Where the codes go: .parquet, .npz or .csv.")],
     model: Annotated[str, typer.Option(help="An autoencoder: its name, or a weight file.")] = "autoencoders/faces",
+    align: Annotated[
+        bool, typer.Option("--align", help="Find each picture's largest face and align it first.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object that says what was done.")] = False,
 ) -> None:
     """Write the code of every picture, and how well it can be decoded again, as one row each: path, code, error.
 
-    Models of faces take aligned faces (see `unpool faces`), cut to their central square otherwise.
+    Models of faces take aligned faces; --align makes them of photographs. Otherwise the central square is taken.
     """
     import json
 
@@ -37,7 +40,7 @@ def embed(
         files += [found.path for found in pictures_in(path)] if path.is_dir() else [path]
     if not files:
         raise PictureError("there are no pictures in " + ", ".join(map(str, pictures)))
-    rows = write_codes(out, predictor, files)
+    rows = write_codes(out, predictor, files, align=align)
     if as_json:
         print(json.dumps({"path": str(out), "rows": rows, "numbers": predictor.module.code, "model": model}))
     else:
