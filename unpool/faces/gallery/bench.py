@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from unpool.faces.gallery.open_set import open_set
 from unpool.faces.gallery.sealing import Plain
 from unpool.faces.gallery.sqlite import SQLiteStore
 from unpool.faces.gallery.store import Entry, Identity, Store
@@ -51,6 +52,7 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
     figures["pgvector_100k_ms"] = milliseconds.get(("pgvector", 100_000))
     recalls = [row["recall"] for row in rows if row["store"] == "pgvector"]
     figures |= {"pgvector_recall": min(recalls, default=None), "kills": kills, "lost_enrolments": lost}
+    figures |= open_set(100 if quick else 500, data, report)
     return figures | {"search": rows}
 
 
