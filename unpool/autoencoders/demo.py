@@ -32,7 +32,7 @@ def sections(page: Page, pictures: dict[str, Picture]) -> None:
     first = coders[names[0]]
     faces = _faces(first, pictures)
     page.section(
-        "A face as 64 numbers",
+        f"A face as {first.module.code} numbers",
         f"An encoder turns a face of {first.size[1]}×{first.size[0]} pixels into {first.module.code} numbers, "
         "a deconvolutional decoder turns the numbers into a face. What the numbers do not hold, it does not know.",
     )
