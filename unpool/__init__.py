@@ -17,6 +17,7 @@ _PUBLIC = {
     "generate": "unpool.generation.api",
     "compress": "unpool.codec.api",
     "decompress": "unpool.codec.api",
+    "Gallery": "unpool.faces.gallery.gallery",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from unpool.codec.api import decompress as decompress
     from unpool.errors import UnpoolError as UnpoolError
     from unpool.explanation.api import explain as explain
+    from unpool.faces.gallery.gallery import Gallery as Gallery
     from unpool.generation.api import generate as generate
     from unpool.images.picture import Picture as Picture
     from unpool.images.reading import read as read
