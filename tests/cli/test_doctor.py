@@ -58,3 +58,5 @@ def test_a_missing_package_of_an_extra_is_named(monkeypatch):
     plots = doctor.examine()["extras"]["plots"]
     assert not plots["present"]
     assert plots["missing"][0].startswith("matplotlib")
+    said = " ".join(RUNNER.invoke(doctor.app, []).stdout.split())
+    assert 'pip install "unpool[plots]"' in said

@@ -119,25 +119,30 @@ def _extras() -> dict[str, dict[str, Any]]:
 def _print(found: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console(highlight=False)
+    packages = ", ".join(f"{name} {version or 'missing'}" for name, version in found["packages"].items())
+    bf16 = "in hardware" if found["bf16_hardware"] else "not in hardware"
+    rows = [
+        ("unpool", f"{found['unpool']}, Python {found['python']} ({found['executable']})"),
+        ("packages", packages),
+        ("system", found["system"]),
+        ("processor", f"{found['cpu']}, {found['cores']} cores, {found['threads']} threads; bf16 {bf16}"),
+        ("device", f"{found['gpu'] or found['device']}, computes in {found['computes_in']}"),
+    ]
+    for name, extra in found["extras"].items():
+        state = "present" if extra["present"] else f"missing {', '.join(extra['missing'])}: {extra['install']}"
+        rows.append((f"[{name}]", state))
+    for one in found["weights"]:
+        rows.append(("weights", f"{one['name']}: {one['problem'] or 'hash right, ' + one['data_licence']}"))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    packages = ", ".join(f"{name} {version or 'missing'}" for name, version in found["packages"].items())
-    bf16 = "in hardware" if found["bf16_hardware"] else "not in hardware"
-    table.add_row("unpool", f"{found['unpool']}, Python {found['python']} ({found['executable']})")
-    table.add_row("packages", packages)
-    table.add_row("system", found["system"])
-    table.add_row("processor", f"{found['cpu']}, {found['cores']} cores, {found['threads']} threads; bf16 {bf16}")
-    table.add_row("device", f"{found['gpu'] or found['device']}, computes in {found['computes_in']}")
-    for name, extra in found["extras"].items():
-        state = "present" if extra["present"] else f"missing {', '.join(extra['missing'])}: {extra['install']}"
-        table.add_row(f"[{name}]".replace("[", r"\["), state)
-    for one in found["weights"]:
-        table.add_row("weights", f"{one['name']}: {one['problem'] or 'hash right, ' + one['data_licence']}")
+    for name, text in rows:
+        table.add_row(Text(name), Text(text))  # as they are: brackets would be taken for colours
+    console = Console(highlight=False)
     console.print(table)
     for problem in found["problems"]:
-        console.print(f"[bold red]broken[/] {problem}", soft_wrap=True)
+        console.print(Text(f"broken: {problem}", style="bold red"), soft_wrap=True)
     if not found["problems"]:
         console.print("[green]everything needed is here")
