@@ -1,9 +1,5 @@
 """What a user calls: pictures in, maps and pictures out, on a plain module and on the package's classifier."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import skimage.data
@@ -97,24 +93,6 @@ def test_efficientnet_lite0(classifier) -> None:
     cam = unpool.explain(classifier, skimage.data.coffee(), method="grad-cam", target="espresso")
     assert cam.layer == "_conv_head"
     assert float(cam.maps.min()) >= 0
-
-
-def test_command(tmp_path) -> None:
-    photo, out = tmp_path / "photo.png", tmp_path / "map.png"
-    unpool.write(unpool.read(skimage.data.coffee()), photo)
-    call = [sys.executable, "-m", "unpool", "explain", str(photo), "-o", str(out)]
-    done = subprocess.run(
-        [*call, "--target", "espresso", "--json", "--no-scores"], capture_output=True, text=True, check=True
-    )
-    answer = json.loads(done.stdout)
-    assert answer["target"] == "espresso"
-    assert answer["rectifiers"] == 33
-    assert len(answer["top"]) == 5
-    assert unpool.read(out).width == 224
-    wrong = subprocess.run([*call, "--layer", "_conv_haed"], capture_output=True, text=True)
-    assert wrong.returncode == 2
-    assert wrong.stderr.count("\n") == 1
-    assert "closest: _conv_head" in wrong.stderr
 
 
 def test_pixels_by_numpy_index() -> None:

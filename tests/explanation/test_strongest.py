@@ -1,15 +1,10 @@
 """The strongest places of channels whose answer is known, in one pass whose memory does not grow with the pictures."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-import unpool
 from unpool.errors import ModelError
 from unpool.explanation.strongest import top_activations
 
@@ -63,19 +58,3 @@ def test_mistakes() -> None:
         top_activations(red_and_green(), "2", [])
     with pytest.raises(ModelError, match="no layer '9'"):
         top_activations(red_and_green(), "9", spotted(1))
-
-
-def test_command(tmp_path) -> None:
-    folder, page = tmp_path / "photos", tmp_path / "page.html"
-    folder.mkdir()
-    for n, picture in enumerate(spotted(3)):
-        unpool.write(unpool.read(np.kron(picture, np.ones((8, 8, 1), np.uint8))), folder / f"{n}.png")
-    call = [sys.executable, "-m", "unpool", "explain", str(folder), "--top", "2", "--layer", "_blocks.0"]
-    done = subprocess.run(
-        [*call, "--channels", "2", "-o", str(page), "--json"], capture_output=True, text=True, check=True
-    )
-    assert json.loads(done.stdout)["channels"] == 2
-    assert page.read_text().count("data:image/webp") == 4
-    wrong = subprocess.run([*call, "-o", str(tmp_path / "page.png")], capture_output=True, text=True)
-    assert wrong.returncode == 2
-    assert wrong.stderr.count("\n") == 1
