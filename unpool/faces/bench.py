@@ -38,8 +38,8 @@ def bench(*, quick: bool, data: Path | None, report: Report) -> dict[str, Any]:
     report("speed measured")
     for name, part in (
         ("lfw", lambda: _lfw(recogniser, quick, data, report, left_out)),
-        ("groups", lambda: probes.groups(recogniser, find("utkface", data), 40 if quick else None)),
-        ("nonfaces", lambda: probes.nonfaces(recogniser, data, 40 if quick else 1000)),
+        ("groups", lambda: probes.groups(recogniser, find("utkface", data), 20 if quick else None)),
+        ("nonfaces", lambda: probes.nonfaces(recogniser, data, 20 if quick else 1000)),
         ("enlargement", lambda: probes.enlargement(data, 32 if quick else 200)),
         ("detection", lambda: probes.detection(data, quick)),
     ):

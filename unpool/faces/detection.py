@@ -56,7 +56,11 @@ def detect(picture: Any, *, threshold: float = THRESHOLD, turns: bool = True) ->
     rgb = as_picture(picture).rgb()
     faces = search(rgb, threshold)
     if not faces and turns:
-        turned = [turn_back(search(torch.rot90(rgb, k, (2, 3)), threshold), k, rgb.shape[-2:]) for k in (1, 2, 3)]
+        scale = min(SIDE / max(rgb.shape[-2:]), _ENLARGE[0])
+        turned = [
+            turn_back(suppress(at_scale(torch.rot90(rgb, k, (2, 3)), scale, threshold)), k, rgb.shape[-2:])
+            for k in (1, 2, 3)
+        ]
         faces = max(turned, key=lambda found: max((face.score for face in found), default=0.0))
     closer = [seen for seen in (look_closer(rgb, face) for face in faces) if seen is not None]
     return sorted(closer, key=lambda face: -face.size)
@@ -67,10 +71,11 @@ def search(rgb: Tensor, threshold: float = THRESHOLD) -> list[Face]:
     longer = max(rgb.shape[-2:])
     if longer > _FINE_SIDE:
         return suppress([face for side in (SIDE, _FINE_SIDE) for face in at_scale(rgb, side / longer, threshold)])
-    for scale in sorted({min(SIDE / longer, most) for most in _ENLARGE}):
-        if found := at_scale(rgb, scale, threshold):
-            return suppress(found)
-    return []
+    first, more = (min(SIDE / longer, most) for most in _ENLARGE)
+    found = at_scale(rgb, first, threshold)
+    if not found and more > 1.5 * first:
+        found = at_scale(rgb, more, threshold)
+    return suppress(found)
 
 
 def at_scale(rgb: Tensor, scale: float, threshold: float) -> list[Face]:
