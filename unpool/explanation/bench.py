@@ -17,8 +17,6 @@ from unpool.explanation.predictors import FeatureInverter
 from unpool.explanation.shadow import shadow
 from unpool.explanation.subject import Subject
 from unpool.images.metrics import psnr_rgb
-from unpool.nn.blocks import Residual
-from unpool.nn.conv import initialise
 from unpool.train.data.find import find
 from unpool.zoo.loading import load
 from unpool.zoo.measure import interleaved, peak_memory
@@ -66,30 +64,32 @@ def networks() -> dict[str, nn.Module]:
     return {"vgg-like": vgg.eval(), "zf-like": zf.eval(), "residual": PlainResidual().eval()}
 
 
-class PlainResidual(nn.Module):
-    """A residual network of plain `nn.ReLU` modules, each called once, as Captum needs them."""
+class _Block(nn.Module):
+    """Two convolutions beside a shortcut, rectified after the sum (He et al. 2016).
 
-    def __init__(self) -> None:
+    Rectified before it, Captum is no peer: it hooks the rectifier's input, and where that goes elsewhere, too, it
+    throws the other way's signal away.
+    """
+
+    def __init__(self, width: int) -> None:
         super().__init__()
-        widths = (32, 64, 128)
-        self.stem = nn.Sequential(nn.Conv2d(3, 32, 3, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU())
-        self.blocks = nn.ModuleList()
-        self.downs = nn.ModuleList()
-        before = 32
-        for width in widths:
-            self.downs.append(nn.Sequential(nn.Conv2d(before, width, 3, 2, 1), nn.BatchNorm2d(width), nn.ReLU()))
-            self.blocks.append(Residual(channels=width))
-            before = width
-        self.head = nn.Linear(before, 100)
-        for block in self.blocks:
-            initialise(block.branch[-1], gain=0.5)  # type: ignore[union-attr, index, arg-type]
+        self.first, self.second = (nn.Conv2d(width, width, 3, 1, 1, bias=False) for _ in range(2))
+        self.norm1, self.norm2 = nn.BatchNorm2d(width), nn.BatchNorm2d(width)
+        self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, 100)."""
-        x = self.stem(x)
-        for down, block in zip(self.downs, self.blocks):
-            x = block(down(x))
-        return self.head(x.mean((2, 3)))
+        """(N, width, H, W), the same out."""
+        return self.relu2(x + self.norm2(self.second(self.relu1(self.norm1(self.first(x))))))
+
+
+class PlainResidual(nn.Sequential):
+    """A residual network of plain `nn.ReLU` modules, each called once, as Captum needs: (N, 3, H, W) -> (N, 100)."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, 32, 3, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU())
+        for before, after in ((32, 32), (32, 64), (64, 128)):
+            self.extend([nn.Conv2d(before, after, 3, 2, 1), nn.BatchNorm2d(after), nn.ReLU(), _Block(after)])
+        self.extend([nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, 100)])
 
 
 def _input() -> Tensor:
