@@ -168,3 +168,20 @@ def test_embed_mistakes_are_one_line_and_leave_nothing(monkeypatch, capsys, tmp_
 def test_what_is_no_picture_is_said(coder):
     with pytest.raises(PictureError):
         coder.encode(b"nothing")
+
+
+def test_embed_draws_a_map(monkeypatch, capsys, tmp_path, weights):
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "few"
+    folder.mkdir()
+    for number in range(12):
+        coarse = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((40, 40)).save(folder / f"{number}&.png")
+    page = tmp_path / "map.html"
+    arguments = [folder, "-o", tmp_path / "codes.npz", "--model", weights, "--map", page]
+    assert embed(monkeypatch, capsys, *arguments)[0] == 0
+    written = page.read_text()
+    assert written.count("<img ") == 12
+    assert "trustworthiness" in written
+    assert "11&amp;.png" in written
+    assert "http" not in written.replace("http-equiv", "")

@@ -16,6 +16,7 @@ from torch import Tensor
 from unpool.autoencoders import lfw
 from unpool.autoencoders.api import Coder, to_8_bit
 from unpool.autoencoders.classification import few_labels
+from unpool.autoencoders.maps import faithfulness, places_of
 from unpool.autoencoders.neighbours import auroc, nearest_is_same
 from unpool.autoencoders.peers import Eigenfaces, Fisherfaces
 from unpool.autoencoders.samples import FaceSamples, held_out
@@ -59,6 +60,10 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
     encoders["pca_whitened"] = lambda x: pca.encode(x, whiten=True, numbers=NUMBERS)
     encoders["fisherfaces"] = fisher.encode
     answer["nearest_neighbour"] = {name: nearest_is_same(encode(pictures), people) for name, encode in encoders.items()}
+
+    few = pictures[:600]
+    codes = {name: encode(few) for name, encode in encoders.items()}
+    answer["map"] = {name: faithfulness(code, places_of(code)) for name, code in codes.items()}
 
     report("LFW")
     answer |= _recognition(encoders, lfw.load_pairs(SIZE, data, each=_QUICK["lfw_pairs_each"] if quick else None))

@@ -10,6 +10,7 @@ import numpy as np
 from unpool.autoencoders.api import Coder
 from unpool.errors import MissingExtraError, UnpoolError
 from unpool.images.atomic import atomic
+from unpool.images.picture import Picture
 
 FORMATS = (".parquet", ".npz", ".csv")
 _BATCH = 64
@@ -25,18 +26,21 @@ def check_output(path: Path) -> None:
         _pyarrow()
 
 
-def write_codes(path: Path, coder: Coder, pictures: Sequence[Path], *, align: bool = False) -> int:
-    """One row a picture: `path`, `code`, and `error` (`Coder.error`). Returns the number of rows.
+def write_codes(
+    path: Path, coder: Coder, pictures: Sequence[Path], *, align: bool = False
+) -> tuple[np.ndarray, list[Picture]]:
+    """One row a picture: `path`, `code`, and `error` (`Coder.error`). Returns the codes and the pictures they are of.
 
     align: encode the largest face of each picture (`Coder.face_of`) instead of the picture.
 
     The file's metadata (parquet) or its fields `model` and `sha256` (npz) say which weights made the codes: those of
     other weights do not compare with them.
     """
-    codes, errors = [], []
+    codes, errors, seen = [], [], []
     for start in range(0, len(pictures), _BATCH):
         some = pictures[start : start + _BATCH]
         batch = [coder.prepare(coder.face_of(picture) if align else picture) for picture in some]
+        seen += [Picture.from_tensor(one) for one in batch]
         codes.append(coder.encode(batch))
         errors.append(coder.error(batch))
     code, error = np.concatenate(codes), np.concatenate(errors)
@@ -54,7 +58,7 @@ def write_codes(path: Path, coder: Coder, pictures: Sequence[Path], *, align: bo
                 writer = csv.writer(file)
                 writer.writerow(["path", "error", *(f"code{i}" for i in range(code.shape[1]))])
                 writer.writerows([n, f"{e:.6g}", *(f"{v:.6g}" for v in c)] for n, e, c in zip(names, error, code))
-    return len(names)
+    return code, seen
 
 
 def _write_parquet(path: Path, names: list[str], code: np.ndarray, error: np.ndarray, made_by: dict[str, str]) -> None:
