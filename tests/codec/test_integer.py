@@ -29,13 +29,13 @@ def test_inference_is_integer_arithmetic(seed, kernel, size):
 def test_sums_stay_below_the_limit_even_for_wide_rows():
     layer = IntegerConv(inputs=600, outputs=2, kernel=3)
     with torch.no_grad():
-        layer.weight.uniform_(50, 127)
-    weight, bias, shift = layer.integers()
+        layer.weight.uniform_(0.5, 1.2)
+    weight, bias, _ = layer.integers()
     bound = weight.long().abs().flatten(1).sum(1) * 255 + bias.abs()
     assert int(bound.max()) < LIMIT
-    assert int(weight.abs().max()) > 0 or int(shift.max()) == 0
+    assert int(weight.abs().max()) > 0
     x = torch.full((1, 600, 3, 3), 255.0)
-    assert torch.equal(layer.eval()(x), layer.eval().double()(x.double()).float())
+    assert torch.equal(layer.eval()(x), layer.train()(x))
 
 
 def test_new_weights_are_seen_without_leaving_eval_mode():
@@ -51,7 +51,7 @@ def test_gradients_pass_through():
     x = torch.randint(0, 50, (2, 3, 4, 4)).float().requires_grad_()
     layer(x).sum().backward()
     assert x.grad is not None
-    assert np.isclose(float(x.grad.sum()), float(layer.weight.sum()) * 32, rtol=0.05)
+    assert np.allclose(x.grad[0, :, 0, 0], layer.weight.detach().sum((0, 2, 3)), atol=0.1)
 
 
 def test_a_row_that_cannot_be_exact_is_refused():

@@ -10,7 +10,7 @@ from unpool.codec.rate import HIGH, LOW, search
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.floats(3.4, 5.6), st.booleans(), st.floats(0.5, 2))
+@given(st.floats(3.4, 5.6), st.booleans(), st.floats(0.8, 2))
 def test_sizes_are_met(log_target, never_above, bend):
     calls = []
 

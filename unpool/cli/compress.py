@@ -38,7 +38,7 @@ def compress(
     psnr: Annotated[float | None, typer.Option(help="Decibels to meet, in place of the quality.")] = None,
     size: Annotated[str | None, typer.Option(help="Bytes not to exceed, e.g. 50kB, in place of the quality.")] = None,
     lossless: Annotated[bool, typer.Option("--lossless", help="Keep every bit (8 or 16 per sample).")] = False,
-    effort: Annotated[int, typer.Option(min=1, max=3, help="3 refines the file of this one picture; slow.")] = 1,
+    effort: Annotated[int, typer.Option(min=1, max=3, help="1 is fastest, 3 refines this one picture.")] = 2,
     keep_location: Annotated[bool, typer.Option("--keep-location", help="Keep where it was taken.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,

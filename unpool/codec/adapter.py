@@ -19,7 +19,7 @@ class CompressAIAdapter(nn.Module):
         effort: 1 to 3.
     """
 
-    def __init__(self, codec: PictureCodec, quality: float = 50, effort: int = 1) -> None:
+    def __init__(self, codec: PictureCodec, quality: float = 50, effort: int = 2) -> None:
         super().__init__()
         self.codec, self.quality, self.effort = codec, quality, effort
         self.network = codec.module

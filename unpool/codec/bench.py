@@ -73,7 +73,8 @@ def _curves(codec: api.PictureCodec, picture: Picture, quick: bool) -> Curves:
 
     pixels, count = picture.samples, picture.height * picture.width
     found: Curves = {}
-    for name, peer in {"unpool": ours(1), "unpool_effort2": ours(2), **peers(quick)}.items():
+    own = {"unpool": ours(2)} if quick else {"unpool": ours(2), "unpool_effort1": ours(1)}
+    for name, peer in {**own, **peers(quick)}.items():
         found[name] = []
         for setting in peer.settings:
             file = peer.encode(pixels, setting)
@@ -122,7 +123,7 @@ def _mean_points(curves: Sequence[Curves]) -> dict[str, dict[str, float]]:
 
 
 def _speed(codec: api.PictureCodec, picture: Picture) -> dict[str, float]:
-    """Megapixels a second beside AVIF as Pillow writes it by default, taking turns."""
+    """Megapixels a second at effort 1, beside AVIF as Pillow writes it by default, taking turns."""
     millions = picture.height * picture.width / 1e6
     image = picture.to_pil()
     avif = io.BytesIO()
@@ -130,7 +131,8 @@ def _speed(codec: api.PictureCodec, picture: Picture) -> dict[str, float]:
     file = codec.compress(picture, 50)
     timed = interleaved(
         {
-            "encode": lambda: codec.compress(picture, 50),
+            "encode": lambda: codec.compress(picture, 50, effort=1),
+            "encode_effort2": lambda: codec.compress(picture, 50),
             "decode": lambda: codec.decompress(file),
             "avif_encode": lambda: image.save(io.BytesIO(), "AVIF"),
             "avif_decode": lambda: Image.open(io.BytesIO(avif.getvalue())).load(),

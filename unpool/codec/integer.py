@@ -25,7 +25,7 @@ def round_half_up(x: Tensor) -> Tensor:
 
     Example:
         >>> round_half_up(torch.tensor([-0.5, 0.49, 0.5, 2.5]))
-        tensor([-0., 0., 1., 3.])
+        tensor([0., 0., 1., 3.])
     """
     return x + (torch.floor(x + 0.5) - x).detach()
 
@@ -93,10 +93,11 @@ class IntegerConv(nn.Module):
             y = functional.conv2d(x, weight, bias, padding=self.kernel // 2)
         else:
             if self._exact is None or self._exact[0].device != x.device:
-                integer, offset, shift = self.integers()
-                scale = torch.exp2(-shift.double())
-                rows = integer.flatten(1).double() * scale[:, None]
-                self._exact = (rows.float().to(x.device), (offset.double() * scale).float()[:, None].to(x.device))
+                with torch.inference_mode(False), torch.no_grad():  # they outlive this call and may meet gradients
+                    integer, offset, shift = self.integers()
+                    scale = torch.exp2(-shift.double())
+                    rows = integer.flatten(1).double() * scale[:, None]
+                    self._exact = (rows.float().to(x.device), (offset.double() * scale).float()[:, None].to(x.device))
             y = self._product(x, *self._exact)
         if extra is not None:
             y = y + extra.clamp(-EXTRA_MAX, EXTRA_MAX)

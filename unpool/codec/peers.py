@@ -22,7 +22,7 @@ class Peer:
 def _pillow(kind: str, **options: Any) -> Callable[[np.ndarray, float], bytes]:
     def encode(pixels: np.ndarray, setting: float) -> bytes:
         buffer = io.BytesIO()
-        chosen = {key: (setting if value is None else value) for key, value in options.items()}
+        chosen = {key: (int(setting) if value is None else value) for key, value in options.items()}
         if kind == "JPEG2000":
             chosen["quality_layers"] = [setting]
         Image.fromarray(pixels).save(buffer, kind, **chosen)
@@ -52,7 +52,7 @@ def peers(quick: bool) -> dict[str, Peer]:
             _decode,
         ),
         "webp": Peer(webp[::step], _pillow("WEBP", quality=None, method=6), _decode),
-        "avif": Peer(avif[::step], _avif(8 if quick else 2), _decode),
+        "avif": Peer(avif[::step], _pillow("AVIF", quality=None, speed=8 if quick else 2), _decode),
         "jpeg_xl": Peer(
             jxl[::step],
             lambda pixels, distance: bytes(
@@ -61,8 +61,3 @@ def peers(quick: bool) -> dict[str, Peer]:
             lambda data: imagecodecs.jpegxl_decode(data),
         ),
     }
-
-
-def _avif(speed: int) -> Callable[[np.ndarray, float], bytes]:
-    encode = _pillow("AVIF", quality=None, speed=speed)
-    return lambda pixels, setting: encode(pixels, int(setting))
