@@ -38,15 +38,15 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
     speeds = {}
     for name, network in networks().items():
         figures["max_abs_difference"] = max(figures["max_abs_difference"], difference(network))
-        speeds[name] = speed(network, repeats=5 if quick else 15)
+        speeds[name] = speed(network, repeats=3 if quick else 15)
     ours, peer, several = (_mean(speeds, key) for key in ("unpool", "captum", "unpool_several_targets"))
     figures |= {"maps_per_second": ours, "peer_maps_per_second": peer, "maps_per_second_several_targets": several}
     report("memory")
     figures |= memory()
     report("inversions")
-    figures |= inversions(data, 8 if quick else None, report)
+    figures |= inversions(data, 6 if quick else None, report)
     report("honesty of each method")
-    table, count = honesty(data, 2 if quick else 100, tuple(METHODS)[:4] if quick else tuple(METHODS), report)
+    table, count = honesty(data, 1 if quick else 100, tuple(METHODS)[:4] if quick else tuple(METHODS), report)
     return {**figures, "honesty_photographs": count, "speed": speeds, "methods": table}
 
 
