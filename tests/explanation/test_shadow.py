@@ -5,6 +5,7 @@ import threading
 
 import pytest
 import torch
+import torch.nn.utils.prune
 from torch import nn
 
 import unpool
@@ -193,3 +194,24 @@ def test_memory_does_not_grow() -> None:
             tensors, memory = alive(), high_water()
     assert alive() <= tensors
     assert high_water() - memory < 20e6
+
+
+def test_traced_graphs_exported_programs_and_lazy_modules() -> None:
+    net, x = Residual().eval(), torch.rand(2, 3, 16, 16)
+    expected = unpool.explain(net, x, target=1).maps
+    for graph in (torch.fx.symbolic_trace(net), torch.export.export(net, (x,)).module()):
+        found = unpool.explain(graph, x, target=1)
+        assert found.rectifiers == 3
+        torch.testing.assert_close(found.maps, expected)
+    with pytest.raises(ModelError, match="run it once first"):
+        unpool.explain(nn.Sequential(nn.LazyConv2d(4, 3), nn.ReLU()), x)
+
+
+def test_pruned_and_spectrally_normalised_weights() -> None:
+    net = Residual().train()
+    net.a = nn.utils.parametrizations.spectral_norm(net.a)
+    net.b = nn.utils.spectral_norm(net.b)
+    nn.utils.prune.random_unstructured(net.stem, "weight", 0.3)
+    before = state(net)
+    assert unpool.explain(net, torch.rand(1, 3, 12, 12)).rectifiers == 3
+    assert same(before, state(net))

@@ -48,7 +48,7 @@ def shadow(model: nn.Module) -> nn.Module:
 def _twin(module: nn.Module, made: dict[int, Any]) -> nn.Module:
     if id(module) in made:
         return made[id(module)]
-    twin = module.__new__(type(module))
+    twin = object.__new__(type(module))  # traced modules make a class of their own in `__new__`: not wanted here
     made[id(module)] = twin
     state = dict(module.__dict__)
     for name in ("_parameters", "_buffers", "_modules"):
@@ -69,6 +69,8 @@ def _own(value: Any, made: dict[int, Any]) -> Any:
         return None
     if isinstance(value, nn.Module):
         return _twin(value, made)
+    if isinstance(value, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer):
+        raise ModelError("the model has lazy parameters without a shape yet: run it once first")
     if id(value) not in made:
         frozen = isinstance(value, nn.Parameter)
         made[id(value)] = nn.Parameter(value.detach(), requires_grad=False) if frozen else value.detach().clone()
