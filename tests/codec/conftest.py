@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from unpool.codec.api import PictureCodec
+from unpool.codec.integer import packed_state
 from unpool.codec.model import Codec
 from unpool.zoo.record import Record
 from unpool.zoo.weights import load_module, save
@@ -32,7 +33,10 @@ def weights(tmp_path_factory):
         codec.hyper_synthesis.quality_bias.normal_()
         codec.analysis.down.weight.mul_(3)
     path = tmp_path_factory.mktemp("codec") / "small.safetensors"
-    save(path, codec, Record(name="codec/small", task="codec", network="unpool.codec.model:Codec", config=CONFIG))
+    shipped = Codec(**CONFIG, packed=True)
+    shipped.load_state_dict(packed_state(codec))
+    config = CONFIG | {"packed": True}
+    save(path, shipped, Record(name="codec/small", task="codec", network="unpool.codec.model:Codec", config=config))
     return path
 
 

@@ -18,12 +18,12 @@ def read_weights(path):
     (length,) = struct.unpack_from("<Q", data)
     entries = json.loads(data[8 : 8 + length])
     record = json.loads(entries.pop("__metadata__")["unpool"])
-    kinds = {"F16": "<f2", "F32": "<f4", "I32": "<i4"}
+    kinds = {"F16": "<f2", "F32": "<f4", "I32": "<i4", "I8": "<i1", "U8": "<u1"}
     tensors = {}
     for name, entry in entries.items():
         start, end = (8 + length + offset for offset in entry["data_offsets"])
         array = np.frombuffer(data[start:end], kinds[entry["dtype"]]).reshape(entry["shape"])
-        tensors[name] = array.astype(np.float32) if entry["dtype"] != "I32" else array
+        tensors[name] = array.astype(np.float32) if entry["dtype"][0] == "F" else array
     return tensors, record
 
 
@@ -173,15 +173,8 @@ class Lossy:
             return (table[row] * (990 - part) + table[row + 1] * part) // 990
         return table[row] * (1 - part / 990) + table[row + 1] * (part / 990)
 
-    def layer(self, name, x, input_max, rectified, extra=0):
-        w, b = (self.tensors[f"{name}.{part}"].astype(np.float64) for part in ("weight", "bias"))
-        rows = np.abs(w).reshape(len(w), -1)
-        slack = rows.shape[1] * input_max / 2 + 2
-        room = (TOTAL - slack) / (rows.sum(1) * input_max + 32 * np.abs(b) + 1024)
-        limit = np.minimum(127 / np.maximum(rows.max(1), 1e-9), room)
-        shift = np.clip(np.floor(np.log2(limit)), 0, 20).astype(np.int64)
-        whole = np.floor(w * 2.0 ** shift[:, None, None, None] + 0.5).astype(np.int64)
-        offset = np.floor(32 * b * 2.0**shift + 0.5).astype(np.int64)
+    def layer(self, name, x, rectified, extra=0):
+        whole, offset, shift = (self.tensors[f"{name}.{part}"].astype(np.int64) for part in ("weight", "bias", "shift"))
         wide = shift[:, None, None]
         total = convolve(x, whole) + offset[:, None, None] + (extra << wide) + ((1 << wide) >> 1)
         low, high = (0, 255) if rectified else (-32767, 32767)
@@ -195,24 +188,24 @@ class Lossy:
         z = stream.values(np.repeat(index, low[0] * low[1]), self.tables, self.certain).reshape(-1, *low)
         bias = self.tensors["hyper_synthesis.quality_bias"].astype(np.float64)
         extra = np.clip(self.between(np.floor(32 * bias + 0.5).astype(np.int64), tenths), -1023, 1023)
-        f = self.layer("hyper_synthesis.enter", np.clip(16 * z, -1024, 1024), 1024, True, extra[:, None, None])
-        f = shuffle(self.layer("hyper_synthesis.first", f, 255, True))
-        f = self.layer("hyper_synthesis.middle", f, 255, True)
-        f = shuffle(self.layer("hyper_synthesis.second", f, 255, True))[:, :h, :w]
+        f = self.layer("hyper_synthesis.enter", np.clip(16 * z, -1024, 1024), True, extra[:, None, None])
+        f = shuffle(self.layer("hyper_synthesis.first", f, True))
+        f = self.layer("hyper_synthesis.middle", f, True)
+        f = shuffle(self.layer("hyper_synthesis.second", f, True))[:, :h, :w]
         odd = (np.arange(h)[:, None] + np.arange(w)) % 2
         latents = np.zeros((sum(self.slices), h, w), np.int64)
         for i in range(len(self.slices) + 1):
             number = max(0, i - 1)
             start, coded = sum(self.slices[:number]), self.slices[number]
             known = self.slices[0] if i == 1 else start
-            t = self.layer(f"passes.{i}.features", f, 255, False)
+            t = self.layer(f"passes.{i}.features", f, False)
             if i > 0:
                 y = latents[:known]
                 size = np.abs(y)
                 inputs = np.sign(y) * np.where(size < 512, size // 4, np.minimum(255, 128 + (size - 512) // 16))
-                t = t + self.layer(f"passes.{i}.context", inputs, 255, False)
-            t = self.layer(f"passes.{i}.hidden", np.clip(t, 0, 255), 255, True)
-            t = self.layer(f"passes.{i}.head", t, 255, False)
+                t = t + self.layer(f"passes.{i}.context", inputs, False)
+            t = self.layer(f"passes.{i}.hidden", np.clip(t, 0, 255), True)
+            t = self.layer(f"passes.{i}.head", t, False)
             mean, index = t[:coded], (np.clip(t[coded:], 0, 1008) + 8) // 16
             here = np.broadcast_to(odd == i if i < 2 else np.ones((h, w), bool), mean.shape)
             values = stream.values(index[here], self.tables, self.certain)

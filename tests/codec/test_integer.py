@@ -18,7 +18,7 @@ def test_inference_is_integer_arithmetic(seed, kernel, size):
         layer.weight.mul_(size)
         layer.bias.normal_(std=3)
     x = torch.randint(0, 256, (1, 5, 6, 9)).float()
-    weight, bias, shift = layer.integers()
+    weight, bias, shift = (one.long() for one in layer.integers())
     total = torch.nn.functional.conv2d(x.double(), weight.double(), padding=kernel // 2).long()
     wide = shift[:, None, None]
     expected = ((total + bias[:, None, None] + ((1 << wide) >> 1)) >> wide).clamp(layer.low, layer.high)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unpool.codec.integer import IntegerConv
+from unpool.codec.integer import IntegerConv, PackedConv
 from unpool.codec.tables import Tables, frequencies
 
 UNIT = 16  # latents are integers in units of 1/16 quantiser step
@@ -47,13 +47,14 @@ def compand_through(latent: Tensor) -> Tensor:
 class HyperSynthesis(nn.Module):
     """Integer network: hyper-latents (N, Z, h / 4, w / 4) in whole steps to features (N, F, h, w) in 0..255."""
 
-    def __init__(self, *, hyper: int, width: int, anchors: int) -> None:
+    def __init__(self, *, hyper: int, width: int, anchors: int, packed: bool = False) -> None:
         super().__init__()
+        layer = PackedConv if packed else IntegerConv
         self.quality_bias = nn.Parameter(torch.zeros(anchors, width))  # in units of 32 integers
-        self.enter = IntegerConv(inputs=hyper, outputs=width, kernel=3, input_max=16 * 64)
-        self.first = IntegerConv(inputs=width, outputs=4 * width)
-        self.middle = IntegerConv(inputs=width, outputs=width, kernel=3)
-        self.second = IntegerConv(inputs=width, outputs=4 * width)
+        self.enter = layer(inputs=hyper, outputs=width, kernel=3, input_max=16 * 64)
+        self.first = layer(inputs=width, outputs=4 * width)
+        self.middle = layer(inputs=width, outputs=width, kernel=3)
+        self.second = layer(inputs=width, outputs=4 * width)
 
     def forward(self, z: Tensor, bias: Tensor) -> Tensor:
         """`bias` (N, F) are integers, from `Codec.quality_terms`."""
@@ -65,20 +66,20 @@ class HyperSynthesis(nn.Module):
 class ContextPass(nn.Module):
     """Integer network of one coding pass: features and known latents to mean and width index, both in sixteenths."""
 
-    def __init__(self, *, width: int, known: int, coded: int) -> None:
+    def __init__(self, *, width: int, known: int, coded: int, packed: bool = False) -> None:
         super().__init__()
+        layer = PackedConv if packed else IntegerConv
         self.known, self.coded = known, coded
-        self.features = IntegerConv(inputs=width, outputs=width, rectified=False)
+        self.features = layer(inputs=width, outputs=width, rectified=False)
         self.context = (
-            IntegerConv(inputs=known, outputs=width, kernel=3, input_max=CONTEXT_MAX, rectified=False)
-            if known
-            else None
+            layer(inputs=known, outputs=width, kernel=3, input_max=CONTEXT_MAX, rectified=False) if known else None
         )
-        self.hidden = IntegerConv(inputs=width, outputs=width)
-        self.head = IntegerConv(inputs=width, outputs=2 * coded, rectified=False)
-        with torch.no_grad():
-            self.head.weight.mul_(0.2)
-            self.head.bias[coded:] = 20 * INDEX_UNIT / 32
+        self.hidden = layer(inputs=width, outputs=width)
+        self.head = layer(inputs=width, outputs=2 * coded, rectified=False)
+        if not packed:
+            with torch.no_grad():
+                self.head.weight.mul_(0.2)
+                self.head.bias[coded:] = 20 * INDEX_UNIT / 32
 
     def forward(self, features: Tensor, latents: Tensor | None) -> tuple[Tensor, Tensor]:
         """Features (N, F, h, w), companded latents (N, known, h, w) to two integer maps (N, coded, h, w)."""

@@ -30,8 +30,8 @@ def round_half_up(x: Tensor) -> Tensor:
     return x + (torch.floor(x + 0.5) - x).detach()
 
 
-class IntegerConv(nn.Module):
-    """A stride-1 convolution from integers to integers: `clamp(round(x * W / 2**shift + b), low, high)`.
+class IntegerLayer(nn.Module):
+    """A stride-1 convolution from integers to integers: `clamp(round((x * W + B) / 2**shift), low, high)`.
 
     Args:
         inputs, outputs: channels.
@@ -44,13 +44,60 @@ class IntegerConv(nn.Module):
         self, *, inputs: int, outputs: int, kernel: int = 1, input_max: int = 255, rectified: bool = True
     ) -> None:
         super().__init__()
+        self.shape = (outputs, inputs, kernel, kernel)
         self.kernel = kernel
         self.input_max = input_max
         self.low, self.high = (0, 255) if rectified else (-32767, 32767)
-        fan = inputs * kernel * kernel
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel) * (2.0 / fan) ** 0.5)
-        self.bias = nn.Parameter(torch.zeros(outputs))  # in units of BIAS_UNIT integers
         self._exact: tuple[Tensor, Tensor] | None = None
+
+    def integers(self) -> tuple[Tensor, Tensor, Tensor]:
+        """int8 weights (outputs, inputs, k, k), int32 biases and uint8 shifts (outputs): what a weight file holds."""
+        raise NotImplementedError
+
+    def train(self, mode: bool = True) -> "IntegerLayer":
+        """Forget the weights prepared for inference whenever the mode changes."""
+        self._exact = None
+        return super().train(mode)
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        self._exact = None
+        super()._load_from_state_dict(*arguments)
+
+    def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
+        """Integers (N, inputs, h, w) to (N, outputs, h, w), in float32; `extra` (N, outputs, 1, 1) joins the bias."""
+        y = self._sums(x)
+        if extra is not None:
+            y = y + extra.clamp(-EXTRA_MAX, EXTRA_MAX)
+        return torch.clamp(round_half_up(y), self.low, self.high)
+
+    def _sums(self, x: Tensor) -> Tensor:
+        """The sums before rounding: unfold and multiply, no algorithm that leaves the integers (Winograd, FFT)."""
+        if self._exact is None or self._exact[0].device != x.device:
+            self._exact = self._prepared(x.device)
+        rows, offset = self._exact
+        count, _, height, width = x.shape
+        columns = x.flatten(2) if self.kernel == 1 else functional.unfold(x, self.kernel, padding=self.kernel // 2)
+        return (torch.matmul(rows, columns) + offset).view(count, -1, height, width)
+
+    def _prepared(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        with torch.inference_mode(False), torch.no_grad():  # they outlive this call and may meet gradients
+            weight, bias, shift = self.integers()
+            step = torch.exp2(shift.double())
+            bound = weight.double().abs().flatten(1).sum(1) * self.input_max + bias.abs() + (EXTRA_MAX + 1) * step
+            if bool((bound >= LIMIT).any()):
+                raise ValueError("a row of this integer convolution could leave the exact range of float32")
+            rows, offset = weight.flatten(1) / step[:, None], bias / step
+            return rows.float().to(device), offset.float()[:, None].to(device)
+
+
+class IntegerConv(IntegerLayer):
+    """The layer while it is trained: float weights, used as the integers that they round to."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        outputs, inputs, kernel, _ = self.shape
+        self.weight = nn.Parameter(torch.randn(self.shape) * (2.0 / (inputs * kernel * kernel)) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(outputs))  # in units of BIAS_UNIT integers
 
     def shifts(self) -> Tensor:
         """Per row, the largest power of two for which the row is int8 and its sums stay below 2**24."""
@@ -64,50 +111,58 @@ class IntegerConv(nn.Module):
         return (torch.frexp(torch.minimum(int8, exact)).exponent - 1).double().clamp(0, SHIFT_MAX)
 
     def integers(self) -> tuple[Tensor, Tensor, Tensor]:
-        """int8 weights (outputs, inputs, k, k), int64 biases and shifts (outputs): what the file format speaks of."""
+        """The integers that the weights round to."""
         shift = self.shifts()
         step = torch.exp2(shift)
         weight = torch.floor(self.weight.detach().double() * step[:, None, None, None] + 0.5)
         bias = torch.floor(self.bias.detach().double() * BIAS_UNIT * step + 0.5)
-        bound = weight.abs().flatten(1).sum(1) * self.input_max + bias.abs() + (EXTRA_MAX + 1) * step
-        if bool((weight.abs() > WEIGHT_MAX).any()) or bool((bound >= LIMIT).any()):
-            raise ValueError("a row of this integer convolution could leave the exact range of float32")
-        return weight.to(torch.int8), bias.to(torch.int64), shift.to(torch.int64)
+        if bool((weight.abs() > WEIGHT_MAX).any()):
+            raise ValueError("a weight of this integer convolution is above 127")
+        return weight.to(torch.int8), bias.to(torch.int32), shift.to(torch.uint8)
 
-    def train(self, mode: bool = True) -> "IntegerConv":
-        """Forget the weights prepared for inference whenever the mode changes."""
-        self._exact = None
-        return super().train(mode)
+    def _sums(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super()._sums(x)
+        step = torch.exp2(self.shifts()).to(self.weight.dtype)
+        wide = step[:, None, None, None]
+        weight = round_half_up(self.weight * wide) / wide
+        bias = round_half_up(self.bias * BIAS_UNIT * step) / step
+        return functional.conv2d(x, weight, bias, padding=self.kernel // 2)
 
-    def _load_from_state_dict(self, *arguments: Any) -> None:
-        self._exact = None
-        super()._load_from_state_dict(*arguments)
 
-    def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
-        """Integers (N, inputs, h, w) to (N, outputs, h, w), in float32; `extra` (N, outputs, 1, 1) joins the bias."""
-        if self.training:
-            step = torch.exp2(self.shifts()).to(self.weight.dtype)
-            wide = step[:, None, None, None]
-            weight = round_half_up(self.weight * wide) / wide
-            bias = round_half_up(self.bias * BIAS_UNIT * step) / step
-            y = functional.conv2d(x, weight, bias, padding=self.kernel // 2)
-        else:
-            if self._exact is None or self._exact[0].device != x.device:
-                with torch.inference_mode(False), torch.no_grad():  # they outlive this call and may meet gradients
-                    integer, offset, shift = self.integers()
-                    scale = torch.exp2(-shift.double())
-                    rows = integer.flatten(1).double() * scale[:, None]
-                    self._exact = (rows.float().to(x.device), (offset.double() * scale).float()[:, None].to(x.device))
-            y = self._product(x, *self._exact)
-        if extra is not None:
-            y = y + extra.clamp(-EXTRA_MAX, EXTRA_MAX)
-        return torch.clamp(round_half_up(y), self.low, self.high)
+class PackedConv(IntegerLayer):
+    """The layer as it ships: integers alone, half as large as half-precision weights, and not trainable."""
 
-    def _product(self, x: Tensor, rows: Tensor, offset: Tensor) -> Tensor:
-        """Unfold and multiply: no algorithm that would leave the integers on its way (Winograd, FFT)."""
-        count, _, height, width = x.shape
-        if self.kernel == 1:
-            columns = x.flatten(2)
-        else:
-            columns = functional.unfold(x, self.kernel, padding=self.kernel // 2)
-        return (torch.matmul(rows, columns) + offset).view(count, -1, height, width)
+    weight: Tensor
+    bias: Tensor
+    shift: Tensor
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.register_buffer("weight", torch.zeros(self.shape, dtype=torch.int8))
+        self.register_buffer("bias", torch.zeros(self.shape[0], dtype=torch.int32))
+        self.register_buffer("shift", torch.zeros(self.shape[0], dtype=torch.uint8))
+
+    def integers(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The integers as they are stored."""
+        return self.weight, self.bias, self.shift
+
+
+def packed_state(module: nn.Module) -> dict[str, Tensor]:
+    """The state of a module for its twin whose integer layers are `PackedConv`."""
+    state = dict(module.state_dict())
+    for name, layer in module.named_modules():
+        if isinstance(layer, IntegerConv):
+            state |= {f"{name}.{key}": value for key, value in zip(("weight", "bias", "shift"), layer.integers())}
+    return state
+
+
+def unpacked_state(module: nn.Module) -> dict[str, Tensor]:
+    """The state of a packed module for its trainable twin: weights that round to the same values."""
+    state = dict(module.state_dict())
+    for name, layer in module.named_modules():
+        if isinstance(layer, PackedConv):
+            step = torch.exp2(state.pop(f"{name}.shift").float())
+            state[f"{name}.weight"] = layer.weight / step[:, None, None, None]
+            state[f"{name}.bias"] = layer.bias / step / BIAS_UNIT
+    return state

@@ -46,8 +46,10 @@ class Codec(nn.Module):
         analysis_blocks, synthesis_blocks: residual blocks at one eighth.
         low_blocks: residual blocks at one sixteenth, on each side.
         anchors: qualities for which gains are learned; between them they are interpolated.
+        packed: hold the integer networks as integers alone, as they ship; they cannot be trained then.
     """
 
+    feed_forward = False  # its inference is a bitstream, not one pass
     table_frequencies: Tensor
     table_sizes: Tensor
     certain: Tensor
@@ -63,6 +65,7 @@ class Codec(nn.Module):
         synthesis_blocks: int = 3,
         low_blocks: int = 0,
         anchors: int = 8,
+        packed: bool = False,
     ) -> None:
         super().__init__()
         self.slices = tuple(slices)
@@ -71,9 +74,9 @@ class Codec(nn.Module):
         self.analysis = AnalysisTransform(blocks=analysis_blocks, **sides)
         self.synthesis = SynthesisTransform(blocks=synthesis_blocks, **sides)
         self.hyper_analysis = HyperAnalysis(latents=self.latents, hyper=hyper, width=width)
-        self.hyper_synthesis = HyperSynthesis(hyper=hyper, width=width, anchors=anchors)
+        self.hyper_synthesis = HyperSynthesis(hyper=hyper, width=width, anchors=anchors, packed=packed)
         self.passes = nn.ModuleList(
-            ContextPass(width=width, known=known, coded=coded) for known, coded, _ in self.schedule()
+            ContextPass(width=width, known=known, coded=coded, packed=packed) for known, coded, _ in self.schedule()
         )
         steps = torch.sqrt(26 / rate_weight(torch.linspace(QUALITY_LOW, QUALITY_HIGH, anchors))) / 255
         self.log_gain = nn.Parameter(-torch.log(steps)[:, None].repeat(1, self.latents))

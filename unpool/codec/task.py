@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from unpool.codec.calibration import calibrate
+from unpool.codec.integer import packed_state, unpacked_state
 from unpool.codec.loss import rate_distortion, spread_qualities
 from unpool.codec.model import Codec
 from unpool.codec.start import start_from_components
@@ -75,7 +76,7 @@ class Compress(Task):
         self.crops = PhotoCrops(data, options.crop)
         self.codec = Codec(**options.network())
         if options.start is not None:
-            self.codec.load_state_dict(load_module(options.start)[0].state_dict())
+            self.codec.load_state_dict(unpacked_state(load_module(options.start)[0]))
         else:
             start_from_components(self.codec, self._patches())
         self.networks = {"codec": self.codec}
@@ -126,14 +127,16 @@ class Compress(Task):
         return torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2)
 
     def export(self) -> Codec:
-        """The codec with its weights as half precision will store them, and tables fitted to those."""
+        """The codec as it ships: weights as half precision holds them, tables fitted, integer networks packed."""
         calibrate(self.codec, self._middles(self.crops.order[:: max(1, len(self.crops) // _CALIBRATION)]))
-        return self.codec
+        shipped = Codec(**self.options.network(), packed=True)
+        shipped.load_state_dict(packed_state(self.codec))
+        return shipped.eval()
 
     def record(self) -> dict[str, Any]:
         return {
             "network": "unpool.codec.model:Codec",
-            "config": self.options.network(),
+            "config": {**self.options.network(), "packed": True},
             "data_licence": "research only",
             "headline": "learned image file, quality 1 to 100 with one set of weights",
         }
