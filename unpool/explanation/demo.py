@@ -22,8 +22,9 @@ METHODS = {
 }
 LAYER = "_blocks.4"
 CHANNELS = 6
+EXCITED = 4  # channels of the figure
 PARTS = 3  # of a picture's shorter side: so many parts in a row are looked at for the figure
-STEPS, STAGES = 10, 2  # of the scores: enough to see, quick enough to wait for
+STEPS, STAGES = 8, 1  # of the scores: enough to see, quick enough to wait for
 
 
 def sections(page: Page, pictures: dict[str, Picture]) -> None:
@@ -102,7 +103,7 @@ def _figure(page: Page, subject: Subject, pictures: list[Picture]) -> None:
         f"The nine places that excite a channel of `{LAYER}` most, among {found.seen} overlapping parts of the "
         "pictures above, and what the channel saw in each (Zeiler and Fergus 2014).",
     )
-    for channel in found.strongest_channels(CHANNELS):
+    for channel in found.strongest_channels(EXCITED):
         patches, projected = found.figure(channel)
         page.figure(
             [(patches, f"channel {channel}"), (projected, f"projected\nstrongest {found.values[channel, 0]:.1f}")],
