@@ -159,7 +159,7 @@ class Generate(Task):
         latent = torch.randn(len(labels), self.options.latent, generator=torch.Generator().manual_seed(1))
         make = self.networks["generator"]
         made = torch.cat([make(z.to(self.device), y.to(self.device)).cpu() for z, y in _pairs(latent, labels)])
-        return {"kid": kid(real, features(made), subsets=1, size=_JUDGED).value}
+        return {"kid": kid(real, features(made)).value}
 
     def samples(self) -> dict[str, Tensor]:
         latent = torch.randn(64, self.options.latent, generator=torch.Generator().manual_seed(2))
