@@ -211,7 +211,7 @@ def _image(source: Source, description: str, pixelated: bool) -> str:
     look = ' class="pixelated"' if pixelated else ""
     return (
         f'<img src="data:image/webp;base64,{data}" alt="{html.escape(description)}" '
-        f'width="{image.width}" height="{image.height}"{look} decoding="async">'
+        f'width="{image.width}" height="{image.height}"{look}>'
     )
 
 
