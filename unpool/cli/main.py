@@ -12,8 +12,8 @@ from typer.core import TyperGroup
 from unpool import __version__
 from unpool.errors import UnpoolError
 
-# typer >= 0.29 carries its own copy of click, earlier ones import it: ask typer for the base class instead of naming either.
-ClickException = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+# typer >= 0.29 carries its own copy of click, earlier ones import it: ask typer for the base class, naming neither.
+ClickException: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 # Command -> (module with a typer `app`, help line). The module is imported only when its command runs.
 COMMANDS = {
