@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from unpool.codec import api, container
 from unpool.codec.adapter import CompressAIAdapter
 from unpool.codec.fuzzing import fuzz
-from unpool.codec.tiling import analyse
+from unpool.codec.tiling import analyse, synthesise
 from unpool.errors import BitstreamError, PictureError
 from unpool.images.picture import Picture
 
@@ -71,9 +71,9 @@ def test_transforms_of_tiles_are_those_of_the_whole_picture(codec, photo):
     def cut(box):
         return latents[:, box[0] : box[0] + box[2], box[1] : box[1] + box[3]]
 
-    whole_picture = api.synthesise(codec.module, cut, size, (0, 0, *size), 500)
+    whole_picture = synthesise(codec.module, cut, size, (0, 0, *size), 500)
     for box in ((0, 0, 64, 64), (0, 64, 64, 48), (64, 64, 16, 48)):
-        tile = api.synthesise(codec.module, cut, size, box, 500)
+        tile = synthesise(codec.module, cut, size, box, 500)
         expected = whole_picture[:, box[0] : box[0] + box[2], box[1] : box[1] + box[3]]
         assert torch.allclose(tile, expected, atol=1e-5)
 
