@@ -27,7 +27,7 @@ class DeconvNet(nn.Module):
     def __init__(self, *, in_channels: int = 1, channels: tuple[int, ...] = (32,), padding: int = 1) -> None:
         super().__init__()
         self.convolutions = nn.ModuleList(
-            conv(in_channels=before, out_channels=after, padding=padding, gain=2**0.5)
+            conv(in_channels=before, out_channels=after, padding=padding, gain=0.4)
             for before, after in zip((in_channels, *channels), channels)
         )
 
