@@ -29,7 +29,7 @@ __all__ = ["Embedded", "Face", "Recogniser", "Verification", "align", "detect", 
 
 RECOGNISER, ENLARGER = "faces/recogniser", "faces/sr-x8"
 FALSE_MATCH_RATE = 1e-3  # of the default threshold, among strangers
-LEAST_QUALITY = 0.25
+LEAST_QUALITY = 0.6
 LEAST_PIXELS = 12.0
 _BATCH = 64
 
@@ -89,6 +89,12 @@ class Recogniser:
         self.module, self.record, self.device = module, record, device
         self.identity = Identity(f"{record.name}:{(record.sha256 or '')[:12]}", module.head.embed.out_features)
         self.calibration: Calibration | None = calibration_of(record.figures)
+
+    @property
+    def restores(self) -> bool:
+        """Whether the decoder was trained so far that its faces are nearer to the truth than enlarged ones."""
+        figures = self.record.figures
+        return figures.get("psnr_16", 0.0) > figures.get("psnr_16_bicubic", 0.0)
 
     def embed_crops(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Aligned faces (N, 3, 112, 112) in [0, 1] -> unit embeddings (N, 256) and qualities (N,), on the CPU."""
@@ -239,10 +245,10 @@ def restore_face(
     *,
     landmarks: Any = None,
     aligned: bool = False,
-    model: str | Path = RECOGNISER,
+    model: str | Path = ENLARGER,
     device: str = "auto",
 ) -> Picture:
-    """The largest face as the network believes it looks, aligned: 112x112, or 128x128 by the model `faces/sr-x8`.
+    """The largest face as the network believes it looks, aligned: 128x128 from its 16x16, or 112x112 by a recogniser.
 
     Raises:
         PictureError: no face was found.

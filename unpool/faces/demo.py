@@ -30,14 +30,12 @@ def sections(page: Page, pictures: Mapping[str, Picture]) -> None:
     page.section(
         "Faces",
         f"{len(faces)} face{'s' if len(faces) > 1 else ''} found in {name}. The largest was made {_SMALL} pixels "
-        "small; the network that recognises it also shows the face it believed in.",
+        "small, enlarged and recognised again.",
     )
     page.figure([(framed(picture, faces), f"{name}\nfound by a fully convolutional detector")])
-    shown = [
-        (clean, "aligned\n112 pixels"),
-        (small, f"made small\n{_SMALL} pixels"),
-        (after.restored, "restored\n112 pixels"),
-    ]
+    shown = [(clean, "aligned\n112 pixels"), (small, f"made small\n{_SMALL} pixels")]
+    if after.restored is not None:
+        shown.append((after.restored, "restored\n112 pixels"))
     if ENLARGER in shipped():
         wide = align(picture, landmarks=face.landmarks, size=128, margin=8)
         tiny = Picture.from_tensor(imresize(wide.rgb(), size=(_SMALL, _SMALL)))

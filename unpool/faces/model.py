@@ -6,12 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unpool.nn.blocks import Residual
 from unpool.nn.conv import conv
 from unpool.nn.deconv import Upsample
 
 SIZE = 112  # height and width of the network's input
 _WINDOW = (16, 4, 104)  # what the encoder looks at: top, left and side in the input (8 rows below it are black)
 _INNER = 144  # the window enlarged to this size, at which the encoder's filters know a face
+_LEAK = 0.2  # of the decoder: plain rectifiers died there in training
 _MEAN = (122.782, 117.001, 104.298)  # of red, green, blue in 0..255: what the encoder's first layer was made for
 
 
@@ -140,16 +142,16 @@ class Decoder(nn.Module):
         self.up = nn.ModuleList(
             Upsample(in_channels=cin, out_channels=cout) for cin, cout in ((coarse, middle), (middle, fine))
         )
-        self.refine = nn.ModuleList(Block(in_channels=width, out_channels=width) for width in widths)
+        self.refine = nn.ModuleList(Residual(channels=width) for width in widths)
         self.out = Upsample(in_channels=fine, out_channels=3, gain=0.0)
 
     def forward(self, picture: Tensor, maps: Sequence[Tensor], embedding: Tensor) -> Tensor:
         """Picture (N, 3, 112, 112), the encoder's maps, unit embedding (N, E) -> restored face (N, 3, 112, 112)."""
         first, second, third = (lateral(one) for lateral, one in zip(self.lateral, maps))
         x = placed(second, SIZE // 8) + placed(third, SIZE // 8) + self.believe(embedding)[:, :, None, None]
-        x = self.refine[0](F.relu(x))
+        x = self.refine[0](F.leaky_relu(x, _LEAK))
         for up, refine, side in zip(self.up, list(self.refine)[1:], (placed(first, SIZE // 4), self.enter(picture))):
-            x = refine(F.relu(up(x) + side))
+            x = refine(F.leaky_relu(up(x) + side, _LEAK))
         return picture + self.out(x)
 
 
@@ -166,7 +168,7 @@ class FaceNetwork(nn.Module):
         depths: Sequence[int] = (3, 4, 3, 2, 1),
         middles: Sequence[int] = (32, 64, 128, 64, 48),
         embedding: int = 256,
-        decoder: Sequence[int] = (80, 48, 24),
+        decoder: Sequence[int] = (64, 32, 16),
     ) -> None:
         super().__init__()
         self.encoder = Encoder(widths=widths, depths=depths, middles=middles)

@@ -23,26 +23,11 @@ from unpool.zoo.imagenet import classes
 from unpool.zoo.measure import interleaved
 
 # Photographs of animals that show people too, found by looking; they are no pictures without a face.
-_WITH_PEOPLE = set(
-    [
-        "n01494475",
-        "n02088466",
-        "n02093859",
-        "n02098286",
-        "n02098413",
-        "n02102040",
-        "n02105641",
-        "n02107908",
-        "n02108422",
-        "n02111500",
-        "n02113712",
-        "n02398521",
-        "n02514041",
-        "n02536864",
-        "n02640242",
-        "n02641379",
-    ]
-)
+_WITH_PEOPLE = {
+    "n01494475", "n02088466", "n02093859", "n02098286", "n02098413", "n02102040",
+    "n02105641", "n02107908", "n02108422", "n02111500", "n02113712", "n02398521",
+    "n02514041", "n02536864", "n02640242", "n02641379",
+}  # fmt: skip
 
 
 def speed(recogniser: Recogniser, quick: bool) -> dict[str, Any]:

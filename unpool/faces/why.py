@@ -26,10 +26,10 @@ class EmbeddingAlone(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A face of a comparison: as it was cut, as the network restores it, and what made it resemble the other."""
+    """A face of a comparison: as it was cut, as the network restores it if it can, what made it resemble the other."""
 
     crop: Picture
-    restored: Picture
+    restored: Picture | None
     similarity: Picture
 
 
@@ -46,8 +46,8 @@ def why(recogniser: Recogniser, verification: Verification, method: str = "smoot
 def _shown(recogniser: Recogniser, network: nn.Module, face: Embedded, other: Embedded, method: str) -> Shown:
     target = Similarity(torch.from_numpy(other.embedding))
     explained = explain(network, face.crop, target=target, method=method)
-    restored = recogniser.restore_crops(face.crop)
-    return Shown(Picture.from_tensor(face.crop), Picture.from_tensor(restored), explained.picture("overlay"))
+    restored = Picture.from_tensor(recogniser.restore_crops(face.crop)) if recogniser.restores else None
+    return Shown(Picture.from_tensor(face.crop), restored, explained.picture("overlay"))
 
 
 def why_page(recogniser: Recogniser, verification: Verification, names: tuple[str, str]) -> Page:
@@ -71,7 +71,7 @@ def why_page(recogniser: Recogniser, verification: Verification, names: tuple[st
         page.figure(
             [
                 (shown.crop, "aligned\nwhat the network was given"),
-                (shown.restored, "restored\nthe face it believed in"),
+                *([(shown.restored, "restored\nthe face it believed in")] if shown.restored else []),
                 (shown.similarity, "similarity\nwhat made it resemble the other (SmoothGrad)"),
             ],
             size="small",
