@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from unpool.autoencoders.model import Autoencoder
 from unpool.images.degradations import Degradation, GaussianBlur, GaussianNoise, Occlusion
 
+# Of the scatter within classes towards a multiple of the identity, where Fisher's discriminants start a code.
+_SHRINKAGE = 0.002
+
 
 class Dense(Autoencoder):
     """Dense layers down to the code and back, ReLU between: pixels-128-code by default (the documents' network).
@@ -172,7 +175,7 @@ class Supervised(Autoencoder):
         rows, labels = rows[labels >= 0], labels[labels >= 0]
         means = _class_means(rows, labels)[labels]
         within = (rows - means).T @ (rows - means) / len(rows)
-        within += 0.05 * within.diagonal().mean() * torch.eye(len(within), dtype=within.dtype)
+        within += _SHRINKAGE * within.diagonal().mean() * torch.eye(len(within), dtype=within.dtype)
         values, vectors = torch.linalg.eigh(within)
         whiten = vectors / values.sqrt()
         between = torch.linalg.eigh(whiten.T @ (means.T @ means / len(rows)) @ whiten).eigenvectors
