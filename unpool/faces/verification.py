@@ -37,8 +37,9 @@ def best_threshold(same: np.ndarray, other: np.ndarray) -> float:
     right = np.concatenate([np.ones(len(same)), -np.ones(len(other))])[order]
     # Threshold above the k smallest: those of different people among them are right, those of one person wrong.
     gained = np.concatenate([[0.0], np.cumsum(-right)])
-    best = int(gained.argmax())
     borders = np.concatenate([[values.min() - 1], values[order], [values.max() + 1]])
+    gained[borders[:-1] == borders[1:]] = -np.inf  # equal values cannot be told apart
+    best = int(gained.argmax())
     return float((borders[best] + borders[best + 1]) / 2)
 
 
