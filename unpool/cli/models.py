@@ -62,7 +62,9 @@ def models(
         record = entry.record
         trained_on = f"{', '.join(record.trained_on) or '-'} ({record.data_licence})"
         table.add_row(record.name, record.task, f"{entry.size / 1e6:.2f}", record.licence, trained_on, record.headline)
-    Console().print(table)
+    # A pipe has no width of its own: one line a model there.
+    console = Console()
+    (console if console.is_terminal else Console(width=240)).print(table)
     for name, figures in checked.items():
         print(f"{name}: " + ", ".join(f"{key} {value:g}" for key, value in figures.items()))
 
