@@ -16,6 +16,7 @@ from unpool.errors import RecipeError
 from unpool.train import recipe as recipes
 from unpool.train.data.faces import held_out as is_held_out
 from unpool.train.loop import train
+from unpool.zoo.weights import load_module
 
 TINY = {"code": 6, "widths": [4, 8], "strides": [4, 4], "blocks": 0, "squeeze": 4, "grid": 4}
 
@@ -56,6 +57,14 @@ def test_a_quantised_run_on_clothes(tmp_path, data):
     assert coder.encode(np.zeros((28, 28), np.uint8)).shape == (1, 49)
 
 
+def test_a_run_can_start_from_trained_weights(data):
+    network = load_module("autoencoders/faces")[0]
+    config = recipes.load("autoencoders/faces").options["network"]
+    started = recipe(kind="denoising", network=config, start="autoencoders/faces").make_task(data).network
+    picture = torch.rand(1, 3, 64, 64)
+    assert torch.equal(started.encode(picture), network.float().encode(picture))
+
+
 def test_shipped_recipes_are_whole():
     for name, path in recipes.shipped().items():
         if name.startswith("autoencoders/"):
@@ -74,6 +83,7 @@ def test_shipped_recipes_are_whole():
         ({"kind": "k-sparse", "network": TINY | {"active": 99}}, "active"),
         ({"network": {"colour": 1}}, "colour"),
         ({"reconstruction": {"magic": 1}}, "magic"),
+        ({"start": "autoencoders/faces"}, "autoencoders/faces has another shape"),
     ],
 )
 def test_wrong_options_are_one_line(data, options, message):

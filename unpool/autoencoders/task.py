@@ -19,6 +19,7 @@ from unpool.images.degradations import Degradation, GaussianBlur, GaussianNoise,
 from unpool.images.metrics import psnr_rgb
 from unpool.train.data.fashion import FashionSamples
 from unpool.train.task import Dataset, Loss, Options, Task
+from unpool.zoo.weights import load_module
 
 FAMILY: dict[str, type[Autoencoder]] = {
     "convolutional": Autoencoder,
@@ -55,6 +56,7 @@ class AutoencoderOptions(Options):
     sources: Literal["celeba", "all"] = "celeba"
     shift: int = Field(0, ge=0, le=8)
     light: float = Field(0.0, ge=0, lt=1)
+    start: str | None = Field(None, description="weights of the same shape to start from, instead of a linear code")
 
 
 class TrainAutoencoder(Task):
@@ -78,7 +80,9 @@ class TrainAutoencoder(Task):
             network = self.cls(**config)
         except (TypeError, ValueError) as error:
             raise RecipeError(f"options.network: {self.cls.__name__} does not take it ({error})") from None
-        if network.grid:
+        if options.start is not None:
+            _start(network, options.start)
+        elif network.grid:
             network.start_linear(*self._plain())
         self.network = network
         self.networks = {"autoencoder": network}
@@ -179,6 +183,14 @@ class TrainAutoencoder(Task):
         return self._held_out
 
 
+def _start(network: nn.Module, name: str) -> None:
+    """Take over the tensors of a trained model, which must have the same names and shapes."""
+    try:
+        network.load_state_dict(load_module(name)[0].state_dict())
+    except RuntimeError:
+        raise RecipeError(f"options.start: {name} has another shape than options.network: start from nothing") from None
+
+
 def _member(kind: str) -> type[Autoencoder]:
     if kind in FAMILY:
         return FAMILY[kind]
@@ -196,8 +208,6 @@ def _member(kind: str) -> type[Autoencoder]:
 
 def _criterion(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     if name == "perceptual":
-        from unpool.zoo.weights import load_module
-
         return loss.Perceptual(load_module("efficientnet-lite0")[0])
     plain = {"mse": loss.mean_squared_error, "cross-entropy": loss.cross_entropy, "structural": loss.structural}
     return plain[name]
