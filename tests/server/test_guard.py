@@ -85,12 +85,12 @@ def test_bodies(client, picture):
 
 
 def test_a_failure_tells_nothing(client, picture, monkeypatch, capsys):
-    from unpool.server import pictures
+    from unpool.server import explanation
 
-    def broken(*_arguments):
+    def broken(*_arguments, **_keywords):
         raise RuntimeError("the secret name Ada")
 
-    monkeypatch.setattr(pictures, "_explain", broken)
+    monkeypatch.setattr(explanation, "explain", broken)
     answer = client.post("/v1/explain", content=picture(0))
     assert answer.status_code == 500
     assert "Ada" not in answer.text

@@ -21,7 +21,8 @@ def _store(path: Path | None):  # type: ignore[no-untyped-def]
 @app.command("make")
 def make(
     scope: Annotated[
-        list[str], typer.Option(help="restore, compress, explain, generate, metrics, gallery:NAME, gallery:* or *.")
+        list[str],
+        typer.Option(help="restore, compress, explain, generate, embed, faces, metrics, gallery:NAME, gallery:* or *."),
     ],
     keys: File = None,
 ) -> None:

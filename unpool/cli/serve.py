@@ -21,7 +21,14 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
     host_name: Annotated[list[str] | None, typer.Option(help="A further host name to answer to.")] = None,
     keys: Annotated[Path | None, typer.Option(metavar="FILE", help="File of API keys.")] = None,
-    galleries: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of galleries; none without.")] = None,
+    galleries: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            envvar="UNPOOL_GALLERIES",
+            help="Folder of galleries, or postgresql://user:password@host; none without.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Requests worked on at once.")] = 1,
     queue: Annotated[int, typer.Option(min=1, help="Requests that may wait; more are answered 429.")] = 32,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long a request may take.")] = 120.0,
@@ -47,7 +54,8 @@ def serve(
             f"nobody could call: there is no key in {place}; make one with `unpool keys make --scope '*'`"
         )
     limits = Limits(body_mb * 1_000_000, megapixels * 1_000_000, seconds, queue, workers)
-    application = create_app(Settings(place, galleries, tuple(host_name or ()), limits, device))
+    shelf = galleries if galleries is None or galleries.startswith("postgresql://") else Path(galleries)
+    application = create_app(Settings(place, shelf, tuple(host_name or ()), limits, device))
     uvicorn.run(
         application, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=int(seconds)
     )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from unpool import __version__
-from unpool.server import galleries, pictures
+from unpool.server import galleries
 from unpool.server.guard import Counts, add_guards
 from unpool.server.keys import KeyStore
+from unpool.server.pictures import models, offered
 from unpool.server.work import Desk, Limits
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -25,19 +27,22 @@ class Settings:
 
     Attributes:
         keys: the file of API keys.
-        galleries: the folder of gallery files; None offers no galleries.
+        galleries: the folder of gallery files, or `postgresql://user:password@host` for a database each; None offers
+            no galleries.
         hosts: host names it answers to, beside those of the loopback.
         limits: what it takes on.
         device: "auto", "cpu" or "cuda".
         embedder: a network for galleries in place of unpool's (see `Gallery.open`).
+        open_paths: paths that need no key, beside those of health.
     """
 
     keys: Path
-    galleries: Path | None = None
+    galleries: Path | str | None = None
     hosts: Sequence[str] = ()
     limits: Limits = field(default_factory=Limits)
     device: str = "auto"
     embedder: Any = None
+    open_paths: frozenset[str] = frozenset()
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -65,7 +70,8 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/v1/openapi.json",
     )
     app.state.ready = False
-    add_guards(app, KeyStore(settings.keys), desk, counts, frozenset((*LOOPBACK, *settings.hosts)))
+    hosts = frozenset((*LOOPBACK, *settings.hosts))
+    add_guards(app, KeyStore(settings.keys), desk, counts, hosts, settings.open_paths)
 
     @app.get("/healthz", summary="Is the process alive?")
     def healthz() -> dict[str, str]:
@@ -80,7 +86,19 @@ def create_app(settings: Settings) -> FastAPI:
     def metrics() -> Response:
         return Response(generate_latest(counts.registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.include_router(pictures.router(desk, settings.device))
+    for part in _parts():
+        app.include_router(import_module(f"unpool.server.{part}").router(desk, settings.device))
     if shelf is not None:
         app.include_router(galleries.router(desk, shelf))
     return app
+
+
+def _parts() -> list[str]:
+    """The modules of those routes whose weights are there."""
+    parts = ["explanation"]
+    parts += [wing for wing in ("restoration", "codec", "generation") if wing in offered()]
+    if "recogniser" in models("faces") and "detection" in offered():
+        parts.append("faces")
+    if models("autoencoders") or "recogniser" in models("faces"):
+        parts.append("embedding")
+    return parts

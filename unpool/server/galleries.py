@@ -5,11 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 from starlette.exceptions import HTTPException
 
+from unpool.errors import GalleryError, MissingExtraError
 from unpool.faces.gallery import Gallery
 from unpool.images.reading import read
 from unpool.server.guard import body_of
@@ -23,22 +25,24 @@ _MISSING: dict[int | str, dict[str, Any]] = {**ERRORS, 404: {"description": "No 
 
 
 class Shelf:
-    """The galleries of a folder, each open in one thread of its own."""
+    """The galleries of a folder, a file each, or of a PostgreSQL server, a database each; open in a thread of its own.
 
-    def __init__(self, folder: Path, embedder: Any) -> None:
-        self._folder, self._embedder = folder, embedder
+    place: the folder, or `postgresql://user:password@host`.
+    """
+
+    def __init__(self, place: Path | str, embedder: Any) -> None:
+        self._place, self._embedder = place, embedder
         self._open: dict[str, tuple[ThreadPoolExecutor, Gallery]] = {}
         self._lock = Lock()
-        folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(place, Path):
+            place.mkdir(parents=True, exist_ok=True)
 
     def do(self, name: str, create: bool, work: Any, *arguments: Any) -> Any:
         """`work(gallery, *arguments)` in the gallery's own thread. 404 where there is none and none is to be made."""
         assert is_name(name)
         with self._lock:
             if name not in self._open:
-                place = self._folder / f"{name}.db"
-                if not create and not place.exists():
-                    raise HTTPException(404, f"there is no gallery {name!r}")
+                place = self._found(name, create)
                 thread = ThreadPoolExecutor(1, thread_name_prefix=f"gallery-{name}")
                 try:
                     opened = thread.submit(Gallery.open, place, embedder=self._embedder).result()
@@ -49,6 +53,17 @@ class Shelf:
             thread, gallery = self._open[name]
         return thread.submit(work, gallery, *arguments).result()
 
+    def _found(self, name: str, create: bool) -> Path | str:
+        """Where a gallery is, or is to be; 404 where there is none."""
+        if isinstance(self._place, Path):
+            place: Path | str = self._place / f"{name}.db"
+            there = Path(place).exists()
+        else:
+            place, there = _database(self._place, name, create)
+        if not there and not create:
+            raise HTTPException(404, f"there is no gallery {name!r}")
+        return place
+
     def close(self) -> None:
         """Finish what is under way and close every gallery."""
         with self._lock:
@@ -56,6 +71,24 @@ class Shelf:
                 thread.submit(gallery.close).result()
                 thread.shutdown()
             self._open.clear()
+
+
+def _database(server: str, name: str, create: bool) -> tuple[str, bool]:
+    """The address of a gallery's database, and whether it was there; it is made if it is to be."""
+    try:
+        import psycopg
+        from psycopg import sql
+    except ImportError:
+        raise MissingExtraError("a gallery on PostgreSQL", "postgres") from None
+    own = f"gallery-{name}"
+    try:
+        with psycopg.connect(urlsplit(server)._replace(path="/postgres").geturl(), autocommit=True) as db:
+            there = db.execute("SELECT 1 FROM pg_database WHERE datname = %s", (own,)).fetchone() is not None
+            if create and not there:
+                db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(own)))
+    except psycopg.Error as error:
+        raise GalleryError(f"the galleries' database server says: {str(error).strip().splitlines()[0]}") from None
+    return urlsplit(server)._replace(path=f"/{own}").geturl(), there
 
 
 def router(desk: Desk, shelf: Shelf) -> APIRouter:

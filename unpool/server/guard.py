@@ -17,7 +17,8 @@ from unpool.errors import UnpoolError
 from unpool.server.keys import KeyStore
 from unpool.server.work import Busy, Desk, TooSlow
 
-OPEN = ("/healthz", "/readyz")
+OPEN = frozenset(("/healthz", "/readyz"))
+DESCRIPTION = "/v1/openapi.json"
 
 
 def answer(status: int, message: str, **headers: str) -> JSONResponse:
@@ -30,6 +31,8 @@ def scope_of(path: str) -> str | None:
     parts = path.strip("/").split("/")
     if parts[0] == "metrics":
         return "metrics"
+    if path == DESCRIPTION:  # any key
+        return None
     if parts[0] != "v1" or len(parts) < 2:
         return None
     if parts[1] == "galleries":
@@ -50,13 +53,16 @@ class Counts:
         )
 
 
-def add_guards(app: FastAPI, keys: KeyStore, desk: Desk, counts: Counts, hosts: frozenset[str]) -> None:
-    """Check every request before a route sees it, and count and log it after."""
+def add_guards(
+    app: FastAPI, keys: KeyStore, desk: Desk, counts: Counts, hosts: frozenset[str], open_paths: frozenset[str]
+) -> None:
+    """Check every request before a route sees it, and count and log it after. `open_paths` need no key."""
+    open_paths |= OPEN
 
     @app.middleware("http")
     async def guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         began = time.perf_counter()
-        refusal = _refusal(request, keys, desk.limits.body_bytes, hosts)
+        refusal = _refusal(request, keys, desk.limits.body_bytes, hosts, open_paths)
         response = refusal if refusal is not None else await proceed(request)
         route = request.scope.get("route")
         name = getattr(route, "path", "none")
@@ -72,7 +78,9 @@ def add_guards(app: FastAPI, keys: KeyStore, desk: Desk, counts: Counts, hosts: 
     app.add_exception_handler(Exception, _failure)
 
 
-def _refusal(request: Request, keys: KeyStore, body_bytes: int, hosts: frozenset[str]) -> Response | None:
+def _refusal(
+    request: Request, keys: KeyStore, body_bytes: int, hosts: frozenset[str], open_paths: frozenset[str]
+) -> Response | None:
     # A page elsewhere that makes a name of its own point at this machine (DNS rebinding) shows that name as Host.
     if _host(request.headers.get("host", "")) not in hosts:
         return answer(421, "this server does not answer to that host name: start it with --host-name")
@@ -80,7 +88,7 @@ def _refusal(request: Request, keys: KeyStore, body_bytes: int, hosts: frozenset
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         return answer(403, "calls from pages of other origins are refused")
     path = request.url.path
-    if path in OPEN:
+    if path in open_paths:
         return None
     text = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", "")
     key = keys.find(text) if text else None

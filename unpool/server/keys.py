@@ -13,7 +13,15 @@ from pathlib import Path
 
 from unpool.errors import UnpoolError
 
-SCOPES = ("restore", "compress", "explain", "generate", "metrics")  # and "gallery:NAME", "gallery:*", "*"
+SCOPES = (
+    "restore",
+    "compress",
+    "explain",
+    "generate",
+    "embed",
+    "faces",
+    "metrics",
+)  # and "gallery:NAME", "gallery:*", "*"
 
 
 @dataclass(frozen=True)
