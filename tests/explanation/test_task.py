@@ -103,11 +103,18 @@ def test_the_number_of_scales_must_fit(classifier, folder) -> None:
         Invert(options, folder)
 
 
-def test_inversion_of_the_classifier_learns(folder) -> None:
+@pytest.mark.parametrize("agreement", [0.0, 0.1])
+def test_inversion_of_the_classifier_learns(folder, agreement) -> None:
     """On one batch the distance falls: features, decoder and loss belong together."""
     torch.manual_seed(0)
     options = InvertOptions(
-        model="efficientnet-lite0", layer="_blocks.0", pictures="photos", side=64, widths=[8], blocks=[1]
+        model="efficientnet-lite0",
+        layer="_blocks.0",
+        pictures="photos",
+        side=64,
+        widths=[8],
+        blocks=[1],
+        agreement=agreement,
     )
     task = Invert(options, folder)
     rng = np.random.default_rng(0)

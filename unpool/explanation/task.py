@@ -164,6 +164,7 @@ class InvertOptions(Options):
     side: int = Field(128, ge=16, description="side of a training picture; the features' grid must fit it")
     widths: list[int] = Field(description="the decoder's channels at each scale, the picture's half first")
     blocks: list[int]
+    agreement: float = Field(0.0, ge=0, description="weight of the drawing's own features agreeing with the given ones")
 
 
 class Invert(Task):
@@ -202,10 +203,10 @@ class Invert(Task):
         chosen = rng.permutation(len(self.pictures))[:_SAMPLE]
         return torch.stack([self.pictures.sample(int(i), rng)["picture"] for i in chosen])
 
-    def features(self, pictures: Tensor) -> Tensor:
-        """What the layer says about pictures (N, 3, H, W) in [0, 1]."""
+    def features(self, pictures: Tensor, gradient: bool = False) -> Tensor:
+        """What the layer says about pictures (N, 3, H, W) in [0, 1]; with its way back to them, if asked for."""
         self.twin.to(pictures.device)
-        trace = forward(self.twin, self.subject.normalised(pictures), layer=self.layer, gradient=False, stop=True)
+        trace = forward(self.twin, self.subject.normalised(pictures), layer=self.layer, gradient=gradient, stop=True)
         assert trace.activation is not None
         return trace.activation
 
@@ -214,9 +215,15 @@ class Invert(Task):
         return self.pictures
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
-        """One distance between the drawn pictures and the true ones."""
-        drawn = self.networks["inverter"](self.features(batch["picture"]))
-        yield Loss("inverter", inversion_loss(drawn, batch["picture"]))
+        """The distance of the drawn pictures from the true ones, and of what the layer says about both."""
+        inverter = self.networks["inverter"]
+        known = self.features(batch["picture"])
+        drawn = inverter(known)
+        loss = inversion_loss(drawn, batch["picture"])
+        if self.options.agreement:
+            again = self.features(drawn, gradient=True)
+            loss = loss + self.options.agreement * ((again - known) / inverter.deviation[:, None, None]).square().mean()
+        yield Loss("inverter", loss)
 
     def evaluate(self) -> dict[str, float]:
         """`psnr` (RGB) on held-out pictures, and `same_class`: the share whose drawing the network calls the same."""
