@@ -1,0 +1,1 @@
+"""Millions of pictures: the wings' work on many cores or machines, by Ray Data."""
