@@ -2,11 +2,11 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from unpool.autoencoders.loss import Perceptual, cross_entropy, mean_squared_error, structural
+from unpool.autoencoders.loss import Perceptual, cross_entropy, log_mean_squared_error, mean_squared_error, structural
 from unpool.zoo.weights import load_module
 
 
-@pytest.mark.parametrize("loss", [mean_squared_error, cross_entropy, structural])
+@pytest.mark.parametrize("loss", [mean_squared_error, log_mean_squared_error, cross_entropy, structural])
 def test_the_picture_itself_is_the_best_reconstruction(loss):
     torch.manual_seed(0)
     picture = torch.rand(2, 3, 16, 16)

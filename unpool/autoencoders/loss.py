@@ -4,13 +4,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-RECONSTRUCTION = ("mse", "cross-entropy", "structural", "perceptual")
+RECONSTRUCTION = ("mse", "log-mse", "cross-entropy", "structural", "perceptual")
 _PER_MILLE = 1e-3
 
 
 def mean_squared_error(reconstruction: Tensor, picture: Tensor) -> Tensor:
     """Mean of squared differences, a scalar."""
     return F.mse_loss(reconstruction, picture)
+
+
+def log_mean_squared_error(reconstruction: Tensor, picture: Tensor) -> Tensor:
+    """Mean over pictures of the natural logarithm of each one's mean squared error, a scalar: PSNR but for a factor."""
+    errors = (reconstruction - picture).square().flatten(1).mean(1)
+    return torch.log(errors + 1e-6).mean()
 
 
 def cross_entropy(reconstruction: Tensor, picture: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class AutoencoderOptions(Options):
 
     kind: str = Field("convolutional", description=f"one of {', '.join(FAMILY)}, or package.module:Class")
     network: dict[str, Any] = Field({}, description="keywords of the class")
-    reconstruction: dict[Literal["mse", "cross-entropy", "structural", "perceptual"], float] = {"mse": 1.0}
+    reconstruction: dict[Literal["mse", "log-mse", "cross-entropy", "structural", "perceptual"], float] = {"mse": 1.0}
     pictures: Literal["faces", "fashion-mnist"] = "faces"
     sources: Literal["celeba", "all"] = "celeba"
     shift: int = Field(0, ge=0, le=8)
@@ -209,7 +209,12 @@ def _member(kind: str) -> type[Autoencoder]:
 def _criterion(name: str) -> Callable[[Tensor, Tensor], Tensor]:
     if name == "perceptual":
         return loss.Perceptual(load_module("efficientnet-lite0")[0])
-    plain = {"mse": loss.mean_squared_error, "cross-entropy": loss.cross_entropy, "structural": loss.structural}
+    plain = {
+        "mse": loss.mean_squared_error,
+        "log-mse": loss.log_mean_squared_error,
+        "cross-entropy": loss.cross_entropy,
+        "structural": loss.structural,
+    }
     return plain[name]
 
 
