@@ -13,6 +13,7 @@ from unpool.restoration.loss import charbonnier
 from unpool.restoration.task import Restore, RestoreOptions
 from unpool.train import recipe as recipes
 from unpool.train.loop import train
+from unpool.zoo.weights import load_module
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,10 @@ def test_recipes_build(name, folder):
     with torch.no_grad():
         assert next(iter(task.samples())) == "photo0"
         assert recipe.best.metric in task.evaluate()
+
+
+def test_a_run_can_go_on_from_trained_weights(folder):
+    started = recipes.load("restoration/sr-x4", ["start=restoration/sr-x4"]).make_task(folder)
+    trained, _ = load_module("restoration/sr-x4")
+    picture = torch.rand(1, 3, 9, 8)
+    assert torch.equal(started.networks["restorer"](picture), trained(picture))

@@ -19,7 +19,7 @@ from unpool.images.degradations import Degradation, GaussianBlur, GaussianNoise,
 from unpool.images.metrics import psnr_rgb
 from unpool.train.data.fashion import FashionSamples
 from unpool.train.task import Dataset, Loss, Options, Task
-from unpool.zoo.weights import load_module
+from unpool.zoo.weights import load_module, take_over
 
 FAMILY: dict[str, type[Autoencoder]] = {
     "convolutional": Autoencoder,
@@ -81,7 +81,7 @@ class TrainAutoencoder(Task):
         except (TypeError, ValueError) as error:
             raise RecipeError(f"options.network: {self.cls.__name__} does not take it ({error})") from None
         if options.start is not None:
-            _start(network, options.start)
+            take_over(network, options.start)
         elif network.grid:
             network.start_linear(*self._plain())
         self.network = network
@@ -181,14 +181,6 @@ class TrainAutoencoder(Task):
                 validation = FashionSamples("validation", self.data)
                 self._held_out = torch.from_numpy(validation.batch(0, 1000)), validation.labels[:1000]
         return self._held_out
-
-
-def _start(network: nn.Module, name: str) -> None:
-    """Take over the tensors of a trained model, which must have the same names and shapes."""
-    try:
-        network.load_state_dict(load_module(name)[0].state_dict())
-    except RuntimeError:
-        raise RecipeError(f"options.start: {name} has another shape than options.network: start from nothing") from None
 
 
 def _member(kind: str) -> type[Autoencoder]:

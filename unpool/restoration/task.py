@@ -17,6 +17,7 @@ from unpool.restoration.loss import charbonnier
 from unpool.restoration.model import Restorer
 from unpool.train.data.photos import crop, photos
 from unpool.train.task import Loss, Options, Task
+from unpool.zoo.weights import take_over
 
 _AREA_PER_SAMPLE = 256 * 256  # a picture is drawn once an epoch for each such area
 _HELD_OUT = 24
@@ -33,6 +34,7 @@ class RestoreOptions(Options):
     upsampler: Literal["deconv", "deconv-plain", "resize", "shuffle"] = "deconv"
     reparameterised: bool = False
     patch: int = Field(32, ge=8, description="side of a training crop in input pixels")
+    start: str | None = Field(None, description="weights of the same shape, without branches, to go on from")
 
 
 class Crops:
@@ -75,7 +77,10 @@ class Restore(Task):
     def __init__(self, options: RestoreOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
         self.config = options.model_dump(include={"scale", "down", "channels", "blocks", "upsampler"})
-        self.networks = {"restorer": Restorer(**self.config, reparameterised=options.reparameterised)}
+        restorer = Restorer(**self.config, reparameterised=options.reparameterised)
+        if options.start is not None:
+            take_over(restorer, options.start)
+        self.networks = {"restorer": restorer}
         self.optimisers = {"restorer": ["restorer"]}
         self.figures: dict[str, float] = {}
         self._held_out: list[tuple[str, Tensor, Tensor]] = []

@@ -148,3 +148,13 @@ def load_module(name_or_path: Path | str) -> tuple[nn.Module, Record]:
         raise ModelError(f"{source}: its tensors do not fit {record.network} ({len(odd)} differ, first {odd[0]!r})")
     module.load_state_dict(tensors)
     return module.eval().requires_grad_(False), record
+
+
+def take_over(network: nn.Module, name_or_path: Path | str) -> None:
+    """Copy a trained model's tensors into `network`, to train it further; `ModelError` if names or shapes differ."""
+    try:
+        network.load_state_dict(load_module(name_or_path)[0].state_dict())
+    except RuntimeError:
+        raise ModelError(
+            f"{name_or_path} has another shape than the network to be trained: give both the same options, or no start"
+        ) from None
