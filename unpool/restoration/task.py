@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 from unpool.images.metrics import eight_bit, psnr_rgb, psnr_y
 from unpool.images.resampling import imresize
@@ -34,6 +35,9 @@ class RestoreOptions(Options):
     upsampler: Literal["deconv", "deconv-plain", "resize", "shuffle"] = "deconv"
     reparameterised: bool = False
     patch: int = Field(32, ge=8, description="side of a training crop in input pixels")
+    loss: Literal["charbonnier", "squared"] = Field(
+        "charbonnier", description="squared: what PSNR measures, softer edges"
+    )
     start: str | None = Field(None, description="weights of the same shape, without branches, to go on from")
 
 
@@ -90,8 +94,9 @@ class Restore(Task):
         return Crops(self.options, self.data)
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
-        """One Charbonnier loss."""
-        yield Loss("restorer", charbonnier(self.networks["restorer"](batch["input"]), batch["target"]))
+        """One distance between the restored and the clean crops."""
+        distance = charbonnier if self.options.loss == "charbonnier" else mse_loss
+        yield Loss("restorer", distance(self.networks["restorer"](batch["input"]), batch["target"]))
 
     def evaluate(self) -> dict[str, float]:
         """PSNR on held-out photographs for each probe of the damage, `psnr` their mean, and `before` without mending.
