@@ -69,11 +69,8 @@ def test_charbonnier_is_nearly_the_absolute_error():
 
 @pytest.mark.parametrize("loss", ["charbonnier", "squared"])
 def test_a_short_training_makes_a_model_that_restores(folder, tmp_path, loss):
-    recipe = recipes.load(
-        "restoration/denoise",
-        ["channels=8", "blocks=1", "patch=16", "batch=4", "workers=0", "evaluate_every=20", "optimiser.warmup=0.1"]
-        + [f"loss={loss}"],
-    )
+    small = ["channels=8", "blocks=1", "patch=16", "batch=4", "workers=0", "evaluate_every=20", "optimiser.warmup=0.1"]
+    recipe = recipes.load("restoration/denoise", [*small, f"loss={loss}"])
     figures = train(recipe, tmp_path / "run", data=folder, steps=40, device="cpu")
     assert figures["psnr"] > figures["psnr_before"] + 0.2
     made = restore(data.astronaut()[:64, 200:264], model=tmp_path / "run" / "denoise.safetensors")
