@@ -10,7 +10,7 @@ from unpool.nn.deconv import PlainDeconv
 class CNNClassifier(nn.Module):
     """Convolutions 32, 64, 128 (3x3, ReLU), each with 2x2 max pooling; dense 512; ten logits. For 28x28x1.
 
-    Convolutions are not padded: 28 pixels become 13, 5 and 1.
+    Convolutions are not padded; pooling keeps what is left over at the edge: 28 pixels become 13, 6 and 2.
     """
 
     def __init__(self, *, classes: int = 10, channels: tuple[int, ...] = (32, 64, 128), features: int = 512) -> None:
@@ -18,9 +18,9 @@ class CNNClassifier(nn.Module):
         layers: list[nn.Module] = []
         for before, after in zip((1, *channels), channels):
             convolution = conv(in_channels=before, out_channels=after, padding=0, gain=2**0.5)
-            layers += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
+            layers += [convolution, nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)]
         self.layers = nn.Sequential(*layers)
-        self.dense = nn.Linear(channels[-1], features)
+        self.dense = nn.Linear(4 * channels[-1], features)
         self.answer = nn.Linear(features, classes)
 
     def features(self, picture: Tensor) -> Tensor:
