@@ -62,10 +62,10 @@ def test_a_caller_threshold_decides(model, crop):
 
 
 def test_poor_or_tiny_faces_are_not_compared(model, crop):
-    vector = torch.zeros(16)
+    vector, noise = torch.zeros(16), torch.rand(1, 3, 112, 112)
     tiny = Face(np.array([0.0, 0, 6, 8]), TEMPLATE, 0.9)
-    assert "pixels" in (api._described(vector, 0.9, torch.zeros(1), tiny, 1).reason or "")
-    assert "poor" in (api._described(vector, 0.01, torch.zeros(1), None, 1).reason or "")
+    assert "pixels" in (api._described(vector, 0.9, noise, tiny, 1).reason or "")
+    assert "poor" in (api._described(vector, 0.01, noise, None, 1).reason or "")
 
 
 def test_restored_faces_have_the_size_of_the_model(model, enlarger, crop):

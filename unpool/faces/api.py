@@ -14,6 +14,7 @@ from unpool.faces.alignment import check_landmarks, crop_matrix, warp
 from unpool.faces.calibrating import calibration_of
 from unpool.faces.detection import Face, detect
 from unpool.faces.enlarger import LARGE, SMALL, FaceEnlarger
+from unpool.faces.flaws import flaw
 from unpool.faces.gallery.calibration import Calibration
 from unpool.faces.gallery.embedder import Seen
 from unpool.faces.gallery.store import Identity
@@ -29,8 +30,6 @@ __all__ = ["Embedded", "Face", "Recogniser", "Verification", "align", "detect", 
 
 RECOGNISER, ENLARGER = "faces/recogniser", "faces/sr-x8"
 FALSE_MATCH_RATE = 1e-3  # of the default threshold, among strangers
-LEAST_QUALITY = 0.6
-LEAST_PIXELS = 12.0
 _BATCH = 64
 
 
@@ -284,9 +283,5 @@ def _sized(rgb: Tensor) -> Tensor:
 
 
 def _described(vector: Tensor, quality: "Tensor | float", crop: Tensor, face: Face | None, found: int) -> Embedded:
-    reason = None
-    if face is not None and face.size < LEAST_PIXELS:
-        reason = f"the face has {face.size:.0f} pixels, fewer than {LEAST_PIXELS:.0f}"
-    elif float(quality) < LEAST_QUALITY:
-        reason = f"the face is too poor to tell people apart, or no face (quality {float(quality):.2f})"
+    reason = flaw(crop, float(quality), None if face is None else face.size)
     return Embedded(vector.numpy(), float(quality), crop, face, found, reason)

@@ -1,10 +1,11 @@
-"""The wing's part of the demo's page: a face made 16 pixels small, restored, recognised again, and explained."""
+"""The wing's part of the demo: a face 16 pixels small restored, recognised, explained, and known among others."""
 
 from collections.abc import Mapping
 
 from unpool.errors import UnpoolError
 from unpool.faces.api import ENLARGER, RECOGNISER, align, detect, loaded, restore_face, verify
 from unpool.faces.detection import framed
+from unpool.faces.gallery.demo import section as gallery_section
 from unpool.faces.why import why
 from unpool.images.page import Page
 from unpool.images.picture import Picture
@@ -53,3 +54,4 @@ def sections(page: Page, pictures: Mapping[str, Picture]) -> None:
         "unpool faces verify one.jpg other.jpg --explain why.html",
         'from unpool.faces.api import verify\n\nverify("one.jpg", "other.jpg").same',
     )
+    gallery_section(page, name, picture, clean, face)

@@ -1,6 +1,7 @@
 """One contract over both stores: enrol, identify, verify, erase, calibrate, export, import, re-embed."""
 
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from unpool.errors import GalleryError
 from unpool.faces.gallery import Gallery
+from unpool.faces.gallery.store import Entry, unit
 
 _spec = importlib.util.spec_from_file_location("gallery_conftest", Path(__file__).with_name("conftest.py"))
 _shared = importlib.util.module_from_spec(_spec)
@@ -73,12 +75,11 @@ def test_reopened_it_is_the_same(place):
         assert gallery.identify(portrait(3, 4))[0].name == "Person 3"
 
 
-def test_another_model_is_refused_and_re_embedding_helps(tmp_path):
-    place = tmp_path / "people.db"
+def test_another_model_is_refused_and_re_embedding_helps(place):
     with Gallery.open(place, embedder=Toy()) as gallery:
         fill(gallery, people=2)
     other = type(
-        "Other", (Toy,), {"name": "other/2", "__call__": lambda self, picture: Toy.__call__(self, picture)[::-1]}
+        "Other", (Toy,), {"name": "other/2", "__call__": lambda self, picture: Toy.__call__(self, picture)[:12]}
     )
     with pytest.raises(GalleryError, match=r"made by the model toy/1 .* not by other/2"):
         Gallery.open(place, embedder=other())
@@ -88,6 +89,60 @@ def test_another_model_is_refused_and_re_embedding_helps(tmp_path):
         assert gallery.re_embed([portrait(p, s) for p in range(3) for s in range(2)]) == 4
     with Gallery.open(place, embedder=other()) as gallery:
         assert gallery.identify(portrait(1, 4))[0].name == "Person 1"
+    with pytest.raises(GalleryError, match=r"made by the model other/2"):
+        Gallery.open(place, embedder=Toy())
+
+
+def test_two_write_at_once(place):
+    Gallery.open(place, embedder=Toy()).close()
+
+    def write(first):
+        with Gallery.open(place, embedder=Toy()) as gallery:
+            for person in range(first, first + 15):
+                gallery.enroll(f"Person {person}", portrait(person))
+                gallery.enroll("Everybody", portrait(person, 1))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, (0, 100)))
+    with Gallery.open(place, embedder=Toy()) as gallery:
+        assert len(gallery) == 31
+        assert next(p.pictures for p in gallery.people() if p.name == "Everybody") == 30
+
+
+def test_many_at_once(place):
+    """A server takes many people by another lane than a few."""
+    vectors = np.random.default_rng(0).normal(size=(1500, 16)).astype(np.float32)
+    with Gallery.open(place, embedder=Toy()) as gallery:
+        gallery.enroll("Person 3", portrait(3))
+        people = {f"Person {n}": [Entry(f"{n:064x}", vector)] for n, vector in enumerate(vectors)}
+        gallery._store.add_all(people)
+        assert len(gallery) == 1500
+        assert gallery._store.person("Person 3").pictures == 2
+        hits = gallery._store.nearest(unit(vectors[700], 16), 2)
+        assert hits[0].name == "Person 700"
+        assert hits[0].score == pytest.approx(1, abs=1e-5)
+        assert len(gallery.audit()) == 1501
+
+
+def test_an_older_schema_is_brought_up_to_date_and_a_later_one_refused(place, monkeypatch):
+    from unpool.faces.gallery import postgres, sqlite
+
+    with Gallery.open(place, embedder=Toy()) as gallery:
+        gallery.enroll("Ada", portrait(1))
+    with monkeypatch.context() as later:
+        for module, prefix in ((sqlite, ""), (postgres, "unpool.")):
+            later.setattr(module, "SCHEMA", 2)
+            later.setitem(module._MIGRATIONS, 2, f"CREATE TABLE {prefix}later (x INTEGER)")
+        for _ in range(2):
+            with Gallery.open(place, embedder=Toy()) as gallery:
+                assert gallery.people()[0].name == "Ada"
+    with pytest.raises(GalleryError, match="update unpool"):
+        Gallery.open(place, embedder=Toy())
+
+
+def test_a_key_is_refused_on_a_server():
+    with pytest.raises(GalleryError, match="cannot be encrypted"):
+        Gallery.open("postgresql://nowhere/none", embedder=Toy(), key=b"0" * 32)
 
 
 def test_calibrate_on_ones_own_pairs(gallery):
@@ -124,7 +179,7 @@ def test_mistakes(gallery):
 
 
 def test_quality_weighs():
-    from unpool.faces.gallery.store import Entry, template
+    from unpool.faces.gallery.store import template
 
     a, b = np.eye(2, dtype=np.float32)
     assert template([Entry("a", a, 3.0), Entry("b", b, 1.0)])[0] > 0.9

@@ -15,7 +15,7 @@ from unpool.faces.gallery.calibration import Calibration, fit
 from unpool.faces.gallery.embedder import Embedder, Seen, as_embedder
 from unpool.faces.gallery.sealing import Plain, Sealed
 from unpool.faces.gallery.sqlite import SQLiteStore
-from unpool.faces.gallery.store import Entry, Person, Store, template, unit
+from unpool.faces.gallery.store import Entry, Identity, Person, Store, template, unit
 from unpool.images.reading import read
 
 _CANDIDATES = 50  # people whose evidence is weighed against each other
@@ -55,14 +55,7 @@ class Gallery:
             GalleryError: not a gallery, made by another model, a wrong key, not reachable.
         """
         chosen = as_embedder(embedder)
-        if str(place).startswith(("postgresql://", "postgres://")):
-            if key is not None:
-                raise GalleryError("pgvector searches plain vectors, so a gallery there cannot be encrypted by a key")
-            from unpool.faces.gallery.postgres import PostgresStore
-
-            return Gallery(PostgresStore(str(place), chosen.identity, create), chosen)
-        sealing = Plain() if key is None else Sealed(key)
-        return Gallery(SQLiteStore(Path(place), chosen.identity, create, sealing), chosen)
+        return Gallery(_store(place, chosen.identity, create, key), chosen)
 
     def __enter__(self) -> "Gallery":
         return self
@@ -130,7 +123,7 @@ class Gallery:
         Raises:
             GalleryError: nobody is enrolled, or the gallery's model has no calibration yet.
         """
-        size = self._store.size()
+        size = self._store.about()
         if not size:
             raise GalleryError("nobody is enrolled in this gallery yet")
         calibration = self.calibration
@@ -238,9 +231,8 @@ class Gallery:
 
     @staticmethod
     def open_any(place: str | Path, *, embedder: Any = None, key: bytes | None = None) -> "Gallery":
-        """Open an SQLite gallery whatever model made it, to re-embed or export it."""
-        sealing = Plain() if key is None else Sealed(key)
-        return Gallery(SQLiteStore(Path(place), None, False, sealing), as_embedder(embedder))
+        """Open a gallery whatever model made it, to re-embed or export it."""
+        return Gallery(_store(place, None, False, key), as_embedder(embedder))
 
     def export(self, path: str | Path) -> None:
         """Write everybody to one safetensors file: embeddings as tensors, the rest as JSON in its metadata."""
@@ -260,6 +252,16 @@ class Gallery:
             raise GalleryError(f"{path} was made by the model {identity.model}, this gallery by {ours}")
         self._store.add_all(people)
         return len(people)
+
+
+def _store(place: str | Path, identity: Identity | None, create: bool, key: bytes | None) -> Store:
+    if str(place).startswith(("postgresql://", "postgres://")):
+        if key is not None:
+            raise GalleryError("pgvector searches plain vectors, so a gallery there cannot be encrypted by a key")
+        from unpool.faces.gallery.postgres import PostgresStore
+
+        return PostgresStore(str(place), identity, create)
+    return SQLiteStore(Path(place), identity, create, Plain() if key is None else Sealed(key))
 
 
 def fingerprint(picture: Any) -> str:

@@ -24,22 +24,28 @@ from unpool.faces.gallery.store import (
 # How many candidates the index keeps while it walks: more is slower and finds more of the true neighbours.
 _BREADTH = 400
 
-_TABLES = """
-    CREATE EXTENSION IF NOT EXISTS vector;
-    CREATE SCHEMA IF NOT EXISTS unpool;
-    CREATE TABLE unpool.setting (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-    CREATE TABLE unpool.person (
-        id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, template vector({dimension}) NOT NULL, enrolled TEXT NOT NULL
-    );
-    CREATE TABLE unpool.picture (
-        person TEXT NOT NULL REFERENCES unpool.person (id) ON DELETE CASCADE, sha256 TEXT NOT NULL,
-        embedding vector({dimension}) NOT NULL, quality DOUBLE PRECISION NOT NULL, PRIMARY KEY (person, sha256)
-    );
-    CREATE TABLE unpool.audit (
-        number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, time TEXT NOT NULL, event TEXT NOT NULL,
-        subject TEXT NOT NULL
-    );
-"""
+_COUNTED = 10_000  # people up to whom they are counted one by one
+
+# Schema version -> what leads to it from the one before. Opening an older gallery applies the rest in one transaction.
+_MIGRATIONS = {
+    1: """
+        CREATE EXTENSION IF NOT EXISTS vector;
+        CREATE SCHEMA IF NOT EXISTS unpool;
+        CREATE TABLE unpool.setting (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+        CREATE TABLE unpool.person (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, template vector({dimension}) NOT NULL,
+            enrolled TEXT NOT NULL
+        );
+        CREATE TABLE unpool.picture (
+            person TEXT NOT NULL REFERENCES unpool.person (id) ON DELETE CASCADE, sha256 TEXT NOT NULL,
+            embedding vector({dimension}) NOT NULL, quality DOUBLE PRECISION NOT NULL, PRIMARY KEY (person, sha256)
+        );
+        CREATE TABLE unpool.audit (
+            number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, time TEXT NOT NULL, event TEXT NOT NULL,
+            subject TEXT NOT NULL
+        );
+    """,
+}
 _INDEX = """
     CREATE INDEX person_template ON unpool.person USING hnsw (template vector_ip_ops)
     WITH (m = 24, ef_construction = 200)
@@ -53,15 +59,15 @@ class PostgresStore(Store):
 
     Args:
         address: `postgresql://user:password@host/database`.
-        identity: model and length of the embeddings.
+        identity: model and length of the embeddings; None takes what the gallery says.
         create: make the tables if they are not there.
 
     Raises:
-        GalleryError: not reachable, no pgvector, made by another model.
+        GalleryError: not reachable, no pgvector, made by another model, another schema.
         MissingExtraError: the package psycopg is not installed.
     """
 
-    def __init__(self, address: str, identity: Identity, create: bool) -> None:
+    def __init__(self, address: str, identity: Identity | None, create: bool) -> None:
         try:
             import psycopg
             from pgvector.psycopg import register_vector
@@ -70,39 +76,53 @@ class PostgresStore(Store):
         self._failure = psycopg.Error
         with self._errors():
             self._db = psycopg.connect(address, autocommit=True)
-            if not self._exists():
-                if not create:
-                    raise GalleryError("there is no gallery in this database: enrol somebody first")
-                self._make(identity)
+            version = self._version()
+            if version == 0 and (identity is None or not create):
+                raise GalleryError("there is no gallery in this database: enrol somebody first")
+            if version < SCHEMA:
+                self._migrate(identity)
             register_vector(self._db)
             self._db.execute(f"SET hnsw.ef_search = {_BREADTH}".encode())
         self.identity = self._identify(identity)
 
-    def _exists(self) -> bool:
-        row = self._db.execute("SELECT to_regclass('unpool.setting')").fetchone()
-        return row is not None and row[0] is not None
+    def _version(self) -> int:
+        """The schema's version; 0: there is no gallery."""
+        found = self._db.execute("SELECT to_regclass('unpool.setting')").fetchone()
+        if found is None or found[0] is None:
+            return 0
+        row = self._db.execute("SELECT value FROM unpool.setting WHERE key = 'schema'").fetchone()
+        return int(row[0]) if row else 0
 
-    def _make(self, identity: Identity) -> None:
+    def _migrate(self, identity: Identity | None) -> None:
+        """Bring the schema up to date; a new one is made for `identity`."""
         with self._db.transaction():
-            # One process makes the tables, whoever else comes waits and finds them.
+            # One process makes or changes the tables, whoever else comes waits and finds them.
             self._db.execute("SELECT pg_advisory_xact_lock(%s)", (0x756E7067,))
-            if self._exists():
-                return
-            self._db.execute(_TABLES.format(dimension=int(identity.dimension)).encode())
-            self._db.execute(_INDEX)
-            for key, value in (("schema", SCHEMA), ("model", identity.model), ("dimension", identity.dimension)):
-                self._db.execute("INSERT INTO unpool.setting VALUES (%s, %s)", (key, str(value)))
+            version = self._version()
+            for step in range(version + 1, SCHEMA + 1):
+                self._db.execute(_MIGRATIONS[step].format(dimension=identity.dimension if identity else 0).encode())
+            if version == 0 and identity is not None:
+                self._db.execute(_INDEX)
+                self._set("model", identity.model)
+                self._set("dimension", str(identity.dimension))
+            self._set("schema", str(SCHEMA))
 
-    def _identify(self, wanted: Identity) -> Identity:
+    def _set(self, key: str, value: str) -> None:
+        self._db.execute(
+            "INSERT INTO unpool.setting VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value",
+            (key, value),
+        )
+
+    def _identify(self, wanted: Identity | None) -> Identity:
         with self._errors():
             stored: dict[str, str] = dict(self._db.execute("SELECT key, value FROM unpool.setting").fetchall())
         if int(stored["schema"]) > SCHEMA:
             raise GalleryError(f"the gallery has schema {stored['schema']}, this version knows {SCHEMA}: update unpool")
         found = Identity(stored["model"], int(stored["dimension"]))
-        if found != wanted:
+        if wanted is not None and found != wanted:
             raise GalleryError(
                 f"the gallery was made by the model {found.model} ({found.dimension} numbers), not by {wanted.model} "
-                f"({wanted.dimension}): open it with that model, or export, re-embed and import"
+                f"({wanted.dimension}): open it with that model, or give its pictures to `unpool faces re-embed`"
             )
         return found
 
@@ -115,37 +135,68 @@ class PostgresStore(Store):
             raise GalleryError(f"the gallery's database says: {first}") from None
 
     def add_all(self, people: Mapping[str, Sequence[Entry]]) -> None:
+        people = {clean_name(name): entries for name, entries in people.items()}
         with self._errors(), self._db.transaction():
+            # One writes at a time; who reads does not wait.
+            self._db.execute("LOCK TABLE unpool.person IN SHARE ROW EXCLUSIVE MODE")
+            before = self.about()
             # Many at once: the index is built anew over all of them, in parallel, instead of grown one by one.
-            many = len(people) > max(1000, self.size() // 4)
+            many = len(people) > max(1000, before // 4)
             if many:
-                self._db.execute("SET LOCAL maintenance_work_mem = '1GB'")
+                # What the graph takes: beyond this memory building becomes many times slower.
+                graph = (before + len(people)) * (4 * self.identity.dimension + 1500)
+                self._db.execute(f"SET LOCAL maintenance_work_mem = '{max(64, min(graph >> 20, 8192))}MB'".encode())
                 self._db.execute("DROP INDEX unpool.person_template")
+                known = {row[0] for row in self._db.execute("SELECT name FROM unpool.person")}
+                self._copy({name: entries for name, entries in people.items() if name not in known})
+                people = {name: entries for name, entries in people.items() if name in known}
             for name, entries in people.items():
-                self._log("enrolled", self._insert(clean_name(name), entries))
+                self._log("enrolled", self._insert(name, entries))
             if many:
                 self._db.execute(_INDEX)
+                self._db.execute("ANALYZE unpool.person")
 
-    def _insert(self, name: str, entries: Sequence[Entry]) -> str:
+    def _copy(self, people: Mapping[str, Sequence[Entry]]) -> None:
+        """Enrol new people by the server's fast lane for many rows."""
+        time = now()
+        kept = {name: (new_id(), self._checked(name, entries)) for name, entries in people.items()}
+        with self._db.cursor() as cursor:
+            with cursor.copy("COPY unpool.person FROM STDIN (FORMAT BINARY)") as lane:
+                lane.set_types(["text", "text", "vector", "text"])
+                for name, (person, entries) in kept.items():
+                    lane.write_row((person, name, template(entries), time))
+            with cursor.copy("COPY unpool.picture FROM STDIN (FORMAT BINARY)") as lane:
+                lane.set_types(["text", "text", "vector", "float8"])
+                for person, entries in kept.values():
+                    for entry in entries:
+                        lane.write_row((person, entry.picture, entry.embedding, entry.quality))
+            with cursor.copy("COPY unpool.audit (time, event, subject) FROM STDIN") as lane:
+                for person, _ in kept.values():
+                    lane.write_row((time, "enrolled", person))
+
+    def _checked(self, name: str, entries: Sequence[Entry]) -> list[Entry]:
+        """Unit embeddings, each picture once."""
         if not entries:
             raise GalleryError(f"no picture to enrol for {name!r}")
-        row = self._db.execute("SELECT id FROM unpool.person WHERE name = %s FOR UPDATE", (name,)).fetchone()
-        vectors = {e.picture: (unit(e.embedding, self.identity.dimension), float(e.quality)) for e in entries}
-        known = self._entries(row[0]) if row else []
-        joint = template(
-            [e for e in known if e.picture not in vectors] + [Entry(sha, *value) for sha, value in vectors.items()]
-        )
+        unique = {entry.picture: entry for entry in entries}.values()
+        return [Entry(e.picture, unit(e.embedding, self.identity.dimension), float(e.quality)) for e in unique]
+
+    def _insert(self, name: str, entries: Sequence[Entry]) -> str:
+        row = self._db.execute("SELECT id FROM unpool.person WHERE name = %s", (name,)).fetchone()
+        fresh = self._checked(name, entries)
+        pictures = {entry.picture for entry in fresh}
+        joint = template([e for e in (self._entries(row[0]) if row else []) if e.picture not in pictures] + fresh)
         if row:
             person = row[0]
             self._db.execute("UPDATE unpool.person SET template = %s WHERE id = %s", (joint, person))
         else:
             person = new_id()
             self._db.execute("INSERT INTO unpool.person VALUES (%s, %s, %s, %s)", (person, name, joint, now()))
-        for sha, (vector, quality) in vectors.items():
+        for entry in fresh:
             self._db.execute(
                 "INSERT INTO unpool.picture VALUES (%s, %s, %s, %s) ON CONFLICT (person, sha256) "
                 "DO UPDATE SET embedding = EXCLUDED.embedding, quality = EXCLUDED.quality",
-                (person, sha, vector, quality),
+                (person, entry.picture, entry.embedding, entry.quality),
             )
         return person
 
@@ -202,6 +253,24 @@ class PostgresStore(Store):
             row = self._db.execute("SELECT count(*) FROM unpool.person").fetchone()
         return row[0] if row else 0
 
+    def about(self) -> int:
+        # Counting a million rows takes longer than searching them; small tables are counted.
+        with self._errors():
+            row = self._db.execute(
+                "SELECT reltuples::bigint FROM pg_class WHERE oid = 'unpool.person'::regclass"
+            ).fetchone()
+        return row[0] if row and row[0] > _COUNTED else self.size()
+
+    def bytes_stored(self) -> tuple[int, int]:
+        """Bytes of the tables with their indexes, and of the index that is searched."""
+        with self._errors():
+            row = self._db.execute(
+                "SELECT pg_total_relation_size('unpool.person') + pg_total_relation_size('unpool.picture'), "
+                "pg_relation_size('unpool.person_template')"
+            ).fetchone()
+        assert row is not None
+        return int(row[0]), int(row[1])
+
     def setting(self, key: str) -> str | None:
         with self._errors():
             row = self._db.execute("SELECT value FROM unpool.setting WHERE key = %s", (f"user/{key}",)).fetchone()
@@ -209,10 +278,7 @@ class PostgresStore(Store):
 
     def set_setting(self, key: str, value: str) -> None:
         with self._errors():
-            self._db.execute(
-                "INSERT INTO unpool.setting VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value",
-                (f"user/{key}", value),
-            )
+            self._set(f"user/{key}", value)
 
     def _log(self, event: str, subject: str) -> None:
         columns = (now(), event, subject)
@@ -228,17 +294,23 @@ class PostgresStore(Store):
         return [(row[0], row[1], row[2]) for row in rows]
 
     def replace_all(self, identity: Identity, people: Mapping[str, Sequence[Entry]]) -> None:
-        if identity.dimension != self.identity.dimension:
-            raise GalleryError("this database's vectors have another length: export, re-embed and import elsewhere")
-        with self._errors():
-            with self._db.transaction():
+        previous = self.identity
+        try:
+            with self._errors(), self._db.transaction():
                 self._db.execute("DELETE FROM unpool.person")
-                self._db.execute("UPDATE unpool.setting SET value = %s WHERE key = 'model'", (identity.model,))
+                for column in ("person ALTER COLUMN template", "picture ALTER COLUMN embedding"):
+                    self._db.execute(f"ALTER TABLE unpool.{column} TYPE vector({int(identity.dimension)})".encode())
+                self._set("model", identity.model)
+                self._set("dimension", str(identity.dimension))
+                self.identity = identity
                 for name, entries in people.items():
                     self._insert(clean_name(name), entries)
                 self._log("re-embedded", "")
+        except BaseException:
+            self.identity = previous
+            raise
+        with self._errors():
             self._db.execute("VACUUM unpool.person, unpool.picture")
-        self.identity = identity
 
     def close(self) -> None:
         self._db.close()

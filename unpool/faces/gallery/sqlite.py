@@ -62,6 +62,20 @@ class SQLiteStore(Store):
 
     def __init__(self, path: Path, identity: Identity | None, create: bool, sealing: Plain) -> None:
         self._sealing, self._path = sealing, path
+        try:
+            self._check_file(create)
+        except OSError as error:
+            raise GalleryError(f"{path} cannot be opened: {error.strerror}") from None
+        with self._errors():
+            self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._prepare()
+        self.identity = self._identify(identity)
+        self._ids: list[str] = []
+        self._matrix = np.empty((0, self.identity.dimension), np.float32)
+        self._seen: tuple[int, int] | None = None
+
+    def _check_file(self, create: bool) -> None:
+        path = self._path
         if path.is_dir() or not path.absolute().parent.is_dir():
             raise GalleryError(f"{path} cannot be a gallery: give a file in a folder that exists")
         if not path.exists():
@@ -70,13 +84,6 @@ class SQLiteStore(Store):
             self._make()
         if path.stat().st_size == 0:
             raise GalleryError(f"{path} is empty (0 bytes), not a gallery: restore a copy, or remove it to start anew")
-        with self._errors():
-            self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-            self._prepare()
-        self.identity = self._identify(identity)
-        self._ids: list[str] = []
-        self._matrix = np.empty((0, self.identity.dimension), np.float32)
-        self._seen: tuple[int, int] | None = None
 
     def _make(self) -> None:
         """Make an empty gallery beside, and put it in place whole. Whoever is first wins; the others use theirs."""
@@ -268,10 +275,11 @@ class SQLiteStore(Store):
         seen = (self._db.execute("PRAGMA data_version").fetchone()[0], self._db.total_changes)
         if seen == self._seen:
             return
-        rows = self._db.execute("SELECT id, template FROM person").fetchall()
-        self._ids = [row[0] for row in rows]
-        joined = b"".join(self._sealing.open(row[1]) for row in rows)
-        self._matrix = np.frombuffer(joined, "<f4").reshape(len(rows), self.identity.dimension)
+        self._ids, joined = [], bytearray()
+        for person, sealed in self._db.execute("SELECT id, template FROM person"):
+            self._ids.append(person)
+            joined += self._sealing.open(sealed)
+        self._matrix = np.frombuffer(joined, "<f4").reshape(len(self._ids), self.identity.dimension)
         self._seen = seen
 
     def size(self) -> int:

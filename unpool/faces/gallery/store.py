@@ -92,6 +92,10 @@ class Store(ABC):
     def size(self) -> int:
         """How many people there are."""
 
+    def about(self) -> int:
+        """How many people there are, within some percent: enough for a threshold."""
+        return self.size()
+
     @abstractmethod
     def setting(self, key: str) -> str | None:
         """A stored setting, or None."""
