@@ -1,9 +1,14 @@
 """Two CPU processes compute what one does on the joint batch."""
 
+import json
 import os
 import runpy
+import signal
+import socket
 import subprocess
 import sys
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -44,3 +49,65 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path):
     one, two = (load_file(tmp_path / devices / "toy.safetensors") for devices in ("1", "2"))
     for name in one:
         torch.testing.assert_close(two[name], one[name], rtol=1e-4, atol=1e-6)
+
+
+def as_two_machines(recipe, out, *options):
+    """The command that docs/train.md gives for several machines, started as two machines would, on this one."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"),
+                *("--node-rank", rank, "--master-addr", "127.0.0.1", "--master-port", str(port)),
+                *("-m", "unpool", "train", recipe, "--nodes", "2", "--devices", "1", "--device", "cpu", "-o", out),
+                *options,
+            ],
+            env=ENVIRONMENT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+
+
+def checkpoint_step(out):
+    try:
+        return json.loads((out / "checkpoint" / "checkpoint.json").read_text())["state"]["step"]
+    except OSError:
+        return 0
+
+
+def test_a_killed_process_ends_the_run_and_it_goes_on_from_its_checkpoint(tmp_path):
+    recipe, out = tmp_path / "toy.yaml", tmp_path / "out"
+    recipe.write_text(
+        f"name: toys/toy\ntask: {HERE / 'toys.py'}:Told\nworkers: 0\nbatch: 8\nseed: 3\ncheckpoint_every: 10\n"
+        f"evaluate_every: 10\noptions: {{folder: {tmp_path}}}\n"
+    )
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(one) for one in as_two_machines(recipe, out, "--steps", "1000000"))
+        end = time.monotonic() + 240
+        while checkpoint_step(out) < 10:
+            assert time.monotonic() < end
+            assert first.poll() is None
+            time.sleep(0.05)
+        os.kill(torch.load(tmp_path / "1.pt")["pid"], signal.SIGKILL)
+        said = [one.communicate(timeout=240)[1] for one in (first, second)]
+        assert first.returncode
+        assert second.returncode
+    message = next(line for line in said[0].splitlines() if "unpool: another process" in line)
+    assert "has ended or cannot be reached, so the run stopped at step" in message
+    assert message.endswith("with --resume")
+
+    steps = checkpoint_step(out) + 20
+    assert f"its checkpoint of step {steps - 20} " in message
+    for one in as_two_machines(recipe, out, "--steps", str(steps), "--resume"):
+        _, said = one.communicate(timeout=240)
+        assert one.returncode == 0, said[-2000:]
+    assert checkpoint_step(out) == steps
+    weights = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
+    assert weights[0].pop("pid") != weights[1].pop("pid")
+    for name, value in load_file(out / "toy.safetensors").items():
+        assert torch.equal(weights[0][name], weights[1][name])
+        torch.testing.assert_close(value, weights[0][name])

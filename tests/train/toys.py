@@ -1,6 +1,8 @@
 """Small tasks for the loop's tests: a regression, an adversarial pair, an auxiliary optimiser."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -109,3 +111,16 @@ class Auxiliary(Regression):
 
     def export(self) -> nn.Module:
         return self.networks["net"]
+
+
+class Told(Regression):
+    """A regression whose processes each leave their number and their weights in a folder at each evaluation."""
+
+    class Options(Regression.Options):
+        folder: str
+
+    def evaluate(self) -> dict[str, float]:
+        place = Path(self.options.folder) / f"{os.environ['RANK']}.pt"
+        torch.save({"pid": os.getpid(), **self.networks["net"].state_dict()}, place.with_suffix(".part"))
+        place.with_suffix(".part").rename(place)
+        return super().evaluate()

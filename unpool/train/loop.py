@@ -13,7 +13,15 @@ from torch import Tensor
 from unpool.errors import DataError, RecipeError, UnpoolError
 from unpool.train import checkpoint, order
 from unpool.train.logs import Bar, Logs, Means
-from unpool.train.machines import agreed, make_fabric, share_gradients, stop_on_signals, to_device
+from unpool.train.machines import (
+    ProcessLost,
+    agreed,
+    make_fabric,
+    share_gradients,
+    stop_on_signals,
+    to_device,
+    wait_for_all,
+)
 from unpool.train.recipe import Budget, Recipe
 from unpool.train.schedule import Clock, learning_rate
 from unpool.train.ship import hardware, write_weights
@@ -56,6 +64,7 @@ def train(
     Raises:
         UnpoolError: data that is missing or out of range, a loss that is not finite, a run that keeps exploding.
         Stopped: SIGINT or SIGTERM came; the checkpoint is written.
+        ProcessLost: another process of the run is gone; the last checkpoint is good.
     """
     fabric = make_fabric(device, devices, nodes, precision)
     fabric.launch()
@@ -97,7 +106,7 @@ class _Run:
         self.clock = Clock(budget, elapsed)
         self.started = self.saved = time.monotonic()
         self.waited = 0.0
-        self.first_step = self.state.step
+        self.first_step = self.saved_step = self.state.step
         self.generator = torch.Generator(device=fabric.device)
         self.means = Means()
         self.logs = Logs(out, self.state.step, fabric.is_global_zero)
@@ -109,8 +118,15 @@ class _Run:
             try:
                 if self.state.step == 0:
                     self._evaluate()
+                    if self.fabric.world_size > 1:
+                        self._save()  # from here on there is something to resume from, whichever process is lost
                 self._loop()
                 return self._finish()
+            except ProcessLost as error:
+                raise ProcessLost(
+                    f"{error}, so the run stopped at step {self.state.step}; go on from its checkpoint of step "
+                    f"{self.saved_step} by the same command with --resume"
+                ) from None
             finally:
                 self.logs.close()
                 self.bar.close()
@@ -228,8 +244,9 @@ class _Run:
         if self.fabric.is_global_zero:
             numbers = self.state.numbers() | {"elapsed": self.clock.elapsed, "usual": self.watch.usual}
             checkpoint.save(self.out / "checkpoint", self.state.tensors(), numbers)
-        self.fabric.barrier()
-        self.saved = time.monotonic()
+            self.saved_step = self.state.step
+        wait_for_all(self.fabric)
+        self.saved, self.saved_step = time.monotonic(), self.state.step
 
     def _finish(self) -> dict[str, float]:
         figures = self._evaluate()
@@ -243,7 +260,7 @@ class _Run:
                 figures = self.task.evaluate()
         if self.fabric.is_global_zero:
             write_weights(self.task, self.recipe, self.out, figures, self._spent())
-        self.fabric.barrier()
+        wait_for_all(self.fabric)
         return figures
 
     def _spent(self) -> dict[str, Any]:

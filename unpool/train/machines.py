@@ -9,7 +9,21 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from unpool.errors import UnpoolError
 from unpool.zoo.runtime import choose_device, inference_dtype
+
+
+class ProcessLost(UnpoolError):
+    """Another process of the run was killed, failed, or cannot be reached any more."""
+
+
+@contextlib.contextmanager
+def _together() -> Iterator[None]:
+    """What only all processes can do; ProcessLost if one of them is gone."""
+    try:
+        yield
+    except RuntimeError as error:  # of the sockets' backend; torch.distributed.DistBackendError is one too
+        raise ProcessLost("another process of this run has ended or cannot be reached") from error
 
 
 def make_fabric(device: str, devices: int, nodes: int, precision: str) -> Fabric:
@@ -35,7 +49,8 @@ def share_gradients(fabric: Fabric, parameters: list[Tensor]) -> None:
     if fabric.world_size == 1:
         return
     flat = torch.cat([(p.grad if p.grad is not None else torch.zeros_like(p)).flatten() for p in parameters])
-    shared = fabric.all_reduce(flat, reduce_op="mean")
+    with _together():
+        shared = fabric.all_reduce(flat, reduce_op="mean")
     assert isinstance(shared, Tensor)
     for parameter, part in zip(parameters, shared.split([p.numel() for p in parameters]), strict=True):
         layout = torch.channels_last if parameter.dim() == 4 else torch.contiguous_format
@@ -44,7 +59,14 @@ def share_gradients(fabric: Fabric, parameters: list[Tensor]) -> None:
 
 def agreed(fabric: Fabric, mine: float) -> float:
     """The first process's number, in every process."""
-    return mine if fabric.world_size == 1 else float(fabric.broadcast(mine))
+    with _together():
+        return mine if fabric.world_size == 1 else float(fabric.broadcast(mine))
+
+
+def wait_for_all(fabric: Fabric) -> None:
+    """Go on when every process is here."""
+    with _together():
+        fabric.barrier()
 
 
 def to_device(value: Tensor, device: torch.device) -> Tensor:
