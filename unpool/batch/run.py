@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import secrets
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from unpool.batch.worker import Worker
 
 PART = 256
 MAX_PIXELS = 200_000_000
+_QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
 _BLOCKS = 10_000  # more parts than this travel several at a time
 
 
@@ -96,8 +98,10 @@ def run(
         began, per_second = math.inf, 0.0
         if undone:
             how = {"operation": operation, "options": options, "device": "cuda" if gpus else "cpu"}
+            cores = threads * workers if workers else max(threads, os.cpu_count() or 1)
             with (
-                _ray(address, workers, threads),
+                contextlib.redirect_stdout(sys.stderr),  # where Ray would say that a worker died
+                _cluster(address) if address else ray_here(cores),
                 contextlib.closing(_done(job, undone, how, workers, threads, gpus)) as parts,
             ):
                 for one in parts:
@@ -138,35 +142,43 @@ def _done(
 
 
 @contextlib.contextmanager
-def _ray(address: str | None, workers: int | None, threads: int) -> Iterator[None]:
-    """Ray for the length of a job: the cluster at an address, or this machine alone, without a dashboard.
+def ray_here(cores: int) -> Iterator[None]:
+    """Ray on this machine alone, without a dashboard, unless it runs already.
 
-    Ray's own processes on this machine answer only who holds a token that nobody else knows.
+    Its processes answer only who holds a token that nobody else knows.
     """
     if ray.is_initialized():
         yield
         return
-    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    with contextlib.ExitStack() as undo:
-        undo.callback(ray.shutdown)
-        if address is not None:
-            ray.init(address, **quiet)
-        else:
-            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-            undo.callback(os.environ.pop, "RAY_AUTH_TOKEN", None)
-            folder = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
-            undo.enter_context(folder)
-            undo.callback(ray.shutdown)
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        try:
             with _hushed():
                 ray.init(
-                    num_cpus=threads * workers if workers else max(threads, os.cpu_count() or 1),
+                    num_cpus=cores,
                     include_dashboard=False,
                     object_store_memory=100_000_000,  # only the names of parts travel
-                    _temp_dir=folder.name,
+                    _temp_dir=folder,
                     _node_ip_address="127.0.0.1",
-                    **quiet,
+                    **_QUIET,
                 )
+            yield
+        finally:
+            ray.shutdown()
+            del os.environ["RAY_AUTH_TOKEN"]
+
+
+@contextlib.contextmanager
+def _cluster(address: str) -> Iterator[None]:
+    """A cluster that runs already."""
+    try:
+        ray.init(address, **_QUIET)
+    except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
+        raise UnpoolError(f"there is no Ray cluster at {address} ({' '.join(str(error).split())[:200]})") from None
+    try:
         yield
+    finally:
+        ray.shutdown()
 
 
 @contextlib.contextmanager
