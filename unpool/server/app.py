@@ -34,6 +34,7 @@ class Settings:
         device: "auto", "cpu" or "cuda".
         embedder: a network for galleries in place of unpool's (see `Gallery.open`).
         open_paths: paths that need no key, beside those of health.
+        log: whether a line is written for every request.
     """
 
     keys: Path
@@ -43,6 +44,7 @@ class Settings:
     device: str = "auto"
     embedder: Any = None
     open_paths: frozenset[str] = frozenset()
+    log: bool = True
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -71,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.ready = False
     hosts = frozenset((*LOOPBACK, *settings.hosts))
-    add_guards(app, KeyStore(settings.keys), desk, counts, hosts, settings.open_paths)
+    add_guards(app, KeyStore(settings.keys), desk, counts, hosts, settings.open_paths, settings.log)
 
     @app.get("/healthz", summary="Is the process alive?")
     def healthz() -> dict[str, str]:

@@ -17,14 +17,21 @@ from unpool.explanation.methods import top_classes
 from unpool.explanation.shadow import shadow
 from unpool.explanation.subject import Subject
 from unpool.explanation.trace import forward
+from unpool.faces.api import align
+from unpool.images.picture import Picture
 from unpool.images.reading import read
 from unpool.server.guard import body_of
-from unpool.server.pictures import ERRORS, MEDIA, InFormat, gives, models, picture_answer, takes
+from unpool.server.pictures import ERRORS, MEDIA, InFormat, gives, models, offered, picture_answer, takes
 from unpool.server.work import Desk
+from unpool.train.data.faces import MARGIN
+from unpool.zoo.imagenet import EfficientNetLite0Package
+from unpool.zoo.loading import load
+from unpool.zoo.weights import read_record, shipped
 
 _CLASSIFIER = "efficientnet-lite0"  # it travels in a package of its own, so it is always there
 Model = Annotated[str, Query(max_length=80, examples=[_CLASSIFIER])]
 Layer = Annotated[str | None, Query(max_length=80)]
+Align = Annotated[bool, Query(alias="align", description="Find and align the largest face first.")]
 
 
 def router(desk: Desk, device: str) -> APIRouter:
@@ -41,6 +48,7 @@ def router(desk: Desk, device: str) -> APIRouter:
     async def explained(
         request: Request,
         model: Model = _CLASSIFIER,
+        find_face: Align = False,
         method: Annotated[str, Query(max_length=40, examples=["grad-cam"])] = "guided",
         target: Annotated[str | None, Query(max_length=80, examples=["Egyptian cat"])] = None,
         layer: Layer = None,
@@ -48,19 +56,23 @@ def router(desk: Desk, device: str) -> APIRouter:
         form: InFormat = "png",
     ) -> Response:
         data = await body_of(request, desk.limits.body_bytes)
-        decode = partial(read, data, max_pixels=desk.limits.pixels)
 
         def work() -> Response:
             subject = _subject(model, device)
+            picture = _given(data, desk.limits.pixels, find_face)
             if style == "seen":
-                return picture_answer(subject.picture(subject.inputs(decode())), form)
+                return picture_answer(subject.picture(subject.inputs(picture)), form)
             wanted = int(target) if target is not None and target.isdigit() else target
-            found = explain(subject, decode(), target=wanted, layer=layer, method=method)
+            found = explain(subject, picture, target=wanted, layer=layer, method=method)
             summary = {"target": found.described(), "method": found.method, "score": float(found.scores[0])}
             # Headers are ASCII; JSON escapes the rest.
             return picture_answer(found.picture(style), form, {"X-Unpool-Explanation": json.dumps(summary)})
 
         return await desk.do(work)
+
+    @routes.get("/models", summary="The networks that can be looked into", responses=ERRORS)
+    async def networks() -> dict[str, Any]:
+        return {"models": await desk.do(lambda: [_about(name) for name in _known()])}
 
     @routes.post(
         "/units",
@@ -71,6 +83,7 @@ def router(desk: Desk, device: str) -> APIRouter:
     async def units(
         request: Request,
         model: Model = _CLASSIFIER,
+        find_face: Align = False,
         layer: Layer = None,
         count: Annotated[int, Query(ge=1, le=64)] = 12,
         row: Annotated[int | None, Query(ge=0, le=4096, description="Only this place of the layer.")] = None,
@@ -80,7 +93,7 @@ def router(desk: Desk, device: str) -> APIRouter:
 
         def work() -> dict[str, Any]:
             subject = _subject(model, device)
-            seen = _Look(subject, subject.inputs(read(data, max_pixels=desk.limits.pixels)))
+            seen = _Look(subject, subject.inputs(_given(data, desk.limits.pixels, find_face)))
             return seen.described(layer, count, None if row is None or column is None else (row, column))
 
         return await desk.do(work)
@@ -88,14 +101,31 @@ def router(desk: Desk, device: str) -> APIRouter:
     return routes
 
 
+def _known() -> list[str]:
+    """The classifier, and this wing's networks; not those that draw what another network knows."""
+    own = [f"explanation/{name}" for name in models("explanation")]
+    return [_CLASSIFIER, *(name for name in own if not read_record(shipped()[name]).network.endswith(":Inverter"))]
+
+
+def _about(name: str) -> dict[str, Any]:
+    record = EfficientNetLite0Package.record if name == _CLASSIFIER else read_record(shipped()[name])
+    return {"name": name, "about": record.headline, "of_faces": name != _CLASSIFIER}
+
+
 @lru_cache(maxsize=8)
 def _subject(model: str, device: str) -> Subject:
-    known = [_CLASSIFIER, *(f"explanation/{name}" for name in models("explanation"))]
-    if model not in known:  # a path of the server's disk is not the caller's to name
-        raise ModelError(f"there is no model {model!r} to look into; there are: {', '.join(known)}")
-    from unpool.zoo.loading import load
-
+    if model not in _known():  # a path of the server's disk is not the caller's to name
+        raise ModelError(f"there is no model {model!r} to look into; there are: {', '.join(_known())}")
     return Subject(load(model, device))
+
+
+def _given(data: bytes, pixels: int, find_face: bool) -> Picture:
+    picture = read(data, max_pixels=pixels)
+    if not find_face:
+        return picture
+    if "detection" not in offered():
+        raise ModelError("no detector of faces is installed: send aligned faces")
+    return align(picture, size=128, margin=MARGIN)
 
 
 class _Look:

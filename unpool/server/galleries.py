@@ -1,6 +1,8 @@
 """/v1/galleries/NAME: enrol, identify, verify, erase."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
@@ -21,6 +23,7 @@ from unpool.server.work import Desk
 
 Name = Annotated[str, InPath(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", examples=["staff"])]
 Person = Annotated[str, InPath(min_length=1, max_length=200, examples=["Ada Lovelace"])]
+_PREFIX = "gallery-"  # of the names of databases
 _MISSING: dict[int | str, dict[str, Any]] = {**ERRORS, 404: {"description": "No such gallery.", "model": Mistake}}
 
 
@@ -64,6 +67,14 @@ class Shelf:
             raise HTTPException(404, f"there is no gallery {name!r}")
         return place
 
+    def names(self) -> list[str]:
+        """The galleries there are."""
+        if isinstance(self._place, Path):
+            return sorted(place.stem for place in self._place.glob("*.db") if is_name(place.stem))
+        with _connected(self._place) as db:
+            rows = db.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", (f"{_PREFIX}%",)).fetchall()
+        return sorted(row[0].removeprefix(_PREFIX) for row in rows)
+
     def close(self) -> None:
         """Finish what is under way and close every gallery."""
         with self._lock:
@@ -73,27 +84,37 @@ class Shelf:
             self._open.clear()
 
 
-def _database(server: str, name: str, create: bool) -> tuple[str, bool]:
-    """The address of a gallery's database, and whether it was there; it is made if it is to be."""
+@contextmanager
+def _connected(server: str) -> Iterator[Any]:
+    """A connection to the database server's own database."""
     try:
         import psycopg
-        from psycopg import sql
     except ImportError:
         raise MissingExtraError("a gallery on PostgreSQL", "postgres") from None
-    own = f"gallery-{name}"
     try:
         with psycopg.connect(urlsplit(server)._replace(path="/postgres").geturl(), autocommit=True) as db:
-            there = db.execute("SELECT 1 FROM pg_database WHERE datname = %s", (own,)).fetchone() is not None
-            if create and not there:
-                db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(own)))
+            yield db
     except psycopg.Error as error:
         raise GalleryError(f"the galleries' database server says: {str(error).strip().splitlines()[0]}") from None
+
+
+def _database(server: str, name: str, create: bool) -> tuple[str, bool]:
+    """The address of a gallery's database, and whether it was there; it is made if it is to be."""
+    own = f"{_PREFIX}{name}"  # letters, digits and hyphens, so that quotes are all that it needs
+    with _connected(server) as db:
+        there = db.execute("SELECT 1 FROM pg_database WHERE datname = %s", (own,)).fetchone() is not None
+        if create and not there:
+            db.execute(f'CREATE DATABASE "{own}"')
     return urlsplit(server)._replace(path=f"/{own}").geturl(), there
 
 
 def router(desk: Desk, shelf: Shelf) -> APIRouter:
     """The galleries' routes."""
     routes = APIRouter(prefix="/v1/galleries")
+
+    @routes.get("", summary="The galleries there are", responses=ERRORS)
+    async def names() -> dict[str, list[str]]:
+        return {"galleries": await desk.do(shelf.names)}
 
     @routes.get("/{gallery}/people", summary="Everybody enrolled", responses=_MISSING)
     async def people(gallery: Name) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from fastapi.responses import Response
 from torch import Tensor
 
 from unpool.errors import ModelError, UnpoolError
-from unpool.generation.api import Generation, grid, load_generation
-from unpool.server.pictures import ERRORS, MEDIA, InFormat, gives, models, picture_answer
+from unpool.generation.api import Generation, grid, load_generation, pictured
+from unpool.server.pictures import ERRORS, MEDIA, InFormat, gives, picture_answer
 from unpool.server.work import Desk
 from unpool.train.data.fashion import CLASSES
 
@@ -21,7 +21,7 @@ _CLASS_NAMES = {"fashion": CLASSES}
 def router(desk: Desk, device: str) -> APIRouter:
     """The routes of generation."""
     routes = APIRouter(prefix="/v1/generate")
-    known = models("generation")
+    known = pictured()
 
     @routes.get(
         "",
@@ -67,7 +67,7 @@ def router(desk: Desk, device: str) -> APIRouter:
 
 @lru_cache(maxsize=8)
 def _opened(model: str, device: str) -> Generation:
-    known = models("generation")
+    known = pictured()
     if model not in known:  # a path of the server's disk is not the caller's to name
         raise ModelError(f"there is no generator {model!r}; there are: {', '.join(known)}")
     return load_generation(model, device)

@@ -54,9 +54,18 @@ class Counts:
 
 
 def add_guards(
-    app: FastAPI, keys: KeyStore, desk: Desk, counts: Counts, hosts: frozenset[str], open_paths: frozenset[str]
+    app: FastAPI,
+    keys: KeyStore,
+    desk: Desk,
+    counts: Counts,
+    hosts: frozenset[str],
+    open_paths: frozenset[str],
+    log: bool,
 ) -> None:
-    """Check every request before a route sees it, and count and log it after. `open_paths` need no key."""
+    """Check every request before a route sees it, and count it after, and log it if asked to.
+
+    `open_paths` need no key.
+    """
     open_paths |= OPEN
 
     @app.middleware("http")
@@ -69,7 +78,8 @@ def add_guards(
         spent = time.perf_counter() - began
         counts.requests.labels(name, str(response.status_code)).inc()
         counts.seconds.labels(name).observe(spent)
-        _log(method=request.method, route=name, status=response.status_code, seconds=round(spent, 4))
+        if log:
+            _log(method=request.method, route=name, status=response.status_code, seconds=round(spent, 4))
         return response
 
     app.add_exception_handler(UnpoolError, _mistake)

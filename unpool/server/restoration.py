@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 from fastapi import APIRouter, Query, Request
@@ -15,9 +15,10 @@ from unpool.images.reading import read
 from unpool.restoration.api import Plan, Restored, restore
 from unpool.restoration.plan import Predictor, Wish, make_plan
 from unpool.server.guard import body_of
-from unpool.server.pictures import ERRORS, MEDIA, Format, InFormat, gives, picture_answer, takes
+from unpool.server.pictures import ERRORS, MEDIA, Format, InFormat, gives, models, picture_answer, takes
 from unpool.server.work import Desk
 
+Task = Literal["auto", "sr", "photo", "denoise", "jpeg", "deblur"]
 Job = Annotated[
     str | None,
     Query(pattern="^[A-Za-z0-9-]{16,64}$", description="A random name of yours, to ask by how far it is."),
@@ -40,7 +41,7 @@ def router(desk: Desk, device: str) -> APIRouter:
     async def restored(
         request: Request,
         scale: Annotated[float | None, Query(gt=0, le=4, examples=[4])] = None,
-        task: Annotated[Literal["auto", "sr", "photo", "denoise", "jpeg", "deblur"], Query()] = "auto",
+        task: Task = "auto",
         strength: Annotated[float, Query(ge=0, le=1)] = 0.0,
         job: Job = None,
         form: InFormat = "png",
@@ -78,15 +79,14 @@ def router(desk: Desk, device: str) -> APIRouter:
         finally:
             progress.pop(job, None)
 
-    @routes.get(
-        "/{job}",
-        summary="How far a job under way is, 0 to 1",
-        responses={**ERRORS, 404: {**ERRORS[422], "description": "No such job, or no longer."}},
-    )
-    def how_far(job: str) -> dict[str, float]:
-        if job not in progress:
-            raise HTTPException(404, "there is no such job, or it is done")
-        return {"done": progress[job]}
+    @routes.get("/tasks", summary="The tasks that there are weights for", responses=ERRORS)
+    def tasks() -> dict[str, list[str]]:
+        kinds = {name.partition("-x")[0] for name in models("restoration")}
+        return {"tasks": [task for task in get_args(Task) if task == "auto" or task in kinds]}
+
+    @routes.get("/{job}", summary="How far a job under way is, 0 to 1; null for any other", responses=ERRORS)
+    def how_far(job: str) -> dict[str, float | None]:
+        return {"done": progress.get(job)}
 
     return routes
 
@@ -100,7 +100,7 @@ def _decoded(pixels: int, scale: float | None, data: bytes) -> Picture:
 
 def _answer(form: Format, done: Restored) -> Response:
     found = {} if done.found is None else {"X-Unpool-Found": str(done.found)}
-    return picture_answer(done.picture, form, {"X-Unpool-Steps": ",".join(done.steps), **found})
+    return picture_answer(done.picture, form, {"X-Unpool-Steps": "; ".join(done.steps), **found})
 
 
 def together(pictures: Sequence[Picture], *, strength: float, **wishes: Any) -> list[Restored]:

@@ -1,0 +1,1 @@
+"""A door for people: a web page that talks to the service."""
