@@ -22,10 +22,15 @@ class DeconvNet(nn.Module):
     The way back of a stage unpools by the switches of the way there, rectifies, and applies the transpose of the same
     filters. Pooling keeps a quarter of the samples, so the way back is not an inverse; with filters trained for it, it
     reconstructs as well as these filters can.
+
+    ceil: pooling keeps an odd last row or column as windows of their own.
     """
 
-    def __init__(self, *, in_channels: int = 1, channels: tuple[int, ...] = (32,), padding: int = 1) -> None:
+    def __init__(
+        self, *, in_channels: int = 1, channels: tuple[int, ...] = (32,), padding: int = 1, ceil: bool = False
+    ) -> None:
         super().__init__()
+        self.ceil = ceil
         self.convolutions = nn.ModuleList(
             conv(in_channels=before, out_channels=after, padding=padding, gain=0.4)
             for before, after in zip((in_channels, *channels), channels)
@@ -41,7 +46,8 @@ class DeconvNet(nn.Module):
         convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
         if not convolutions:
             raise ValueError(f"{type(network).__name__} has no convolution to invert")
-        made = cls(in_channels=convolutions[0].in_channels, channels=())
+        ceil = any(module.ceil_mode for module in network.modules() if isinstance(module, nn.MaxPool2d))
+        made = cls(in_channels=convolutions[0].in_channels, channels=(), ceil=ceil)
         made.convolutions = nn.ModuleList(convolutions)
         return made
 
@@ -50,7 +56,7 @@ class DeconvNet(nn.Module):
         trail: Trail = []
         for convolution in self._stages(stages):
             activation = convolution(picture).relu()
-            values, switches = max_pool(activation, 2)
+            values, switches = max_pool(activation, 2, ceil_mode=self.ceil)
             trail.append((tuple(picture.shape[2:]), switches, tuple(activation.shape[2:])))
             picture = values
         return picture, trail

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from unpool.errors import DataError
 from unpool.images.metrics import psnr_rgb
+from unpool.nn.pooling import max_pool, unpool
 from unpool.train.data.faces import faces
 from unpool.train.data.fashion import FashionSamples
 from unpool.train.data.find import find
@@ -77,8 +78,11 @@ def _dense(network: Any, data: Path | None) -> Figures:
 
 
 def _deconvnet(network: Any, data: Path | None) -> Figures:
+    """Beside the picture itself, pooled and put back by its switches."""
     test, _ = _fashion(data)
-    return _apart(_in_pieces(network, test), test)
+    values, switches = max_pool(test, 2)
+    peer = {f"pooled_{name}": value for name, value in _apart(unpool(values, switches, (28, 28)), test).items()}
+    return {**_apart(_in_pieces(network, test), test), **peer}
 
 
 def _conv_deconv(network: Any, data: Path | None) -> Figures:
