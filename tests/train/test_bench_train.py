@@ -29,6 +29,7 @@ def test_figures_by_name(few_photos, monkeypatch, tmp_path):
     assert found["resume_seconds"] > 0
     assert 0 <= found["data_wait_percent"] <= 100
     assert set(found["pictures_per_second"]) == {"unpool train", "bare loop"}
+    assert found["network"]["macs"] > found["network"]["parameters"] > 0
 
 
 @pytest.mark.skipif("classic/cnn-classifier" not in shipped(), reason="the classifier does not ship yet")

@@ -21,6 +21,7 @@ from unpool.train.data.photos import crop, photos
 from unpool.train.loop import train
 from unpool.train.recipe import Budget, Optimiser, Recipe
 from unpool.train.task import Loss, Options, Task
+from unpool.zoo.measure import macs, parameters
 
 _BATCH = 8
 _BLOCK = 5  # steps of one loop before the other takes its turn
@@ -191,6 +192,11 @@ def _overhead(folder: Path, blocks: int, data: Path | None) -> dict[str, Any]:
         "overhead_percent_high": max(by_clock),
         "overhead_percent_processor_time": statistics.median(by_processor),
         "pictures_per_second": rows,
+        "network": {
+            "side": 128,
+            "parameters": parameters(_network()),
+            "macs": macs(_network(), torch.zeros(1, 3, 128, 128)),
+        },
     }
 
 
