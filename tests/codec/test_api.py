@@ -148,3 +148,10 @@ def test_compressai_interface(codec, photo):
 def test_hostile_files_give_clear_errors(weights):
     """2,000 mutations in a child process under limits."""
     assert fuzz(weights, 2000)["failures"] == 0
+
+
+def test_hostile_weights_are_refused_or_decode(weights):
+    """Right hashes around wrong numbers, sizes and tables."""
+    found = fuzz(weights, 100, target="weights")
+    assert found["failures"] == 0
+    assert found["decoded"] < 80

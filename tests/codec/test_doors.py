@@ -47,9 +47,10 @@ def test_lossless_by_command_and_mistakes(png, photo, tmp_path):
     run("compress", png, "--lossless", "-o", out)
     run("decompress", out, "-o", tmp_path / "back.png")
     assert (np.asarray(Image.open(tmp_path / "back.png")) == photo).all()
-    error = run("info", png, status=2)
-    assert error.count("\n") == 1
-    assert "not a .unp file" in error
+    for arguments in (("info", png), ("decompress", png, "-o", tmp_path / "x.png")):
+        error = run(*arguments, status=2)
+        assert error.count("\n") == 1
+        assert f"{png}: not a .unp file" in error
     assert "region" in run("decompress", out, "-o", tmp_path / "x.png", "--region", "1,2", status=2)
 
 

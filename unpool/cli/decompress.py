@@ -30,7 +30,7 @@ def decompress(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Decompress a .unp file into a picture."""
-    from unpool.cli.info import read_file
+    from unpool.cli.info import naming, read_file
     from unpool.images.writing import check_output, write
 
     wanted = parse_region(region) if region is not None else None
@@ -38,5 +38,7 @@ def decompress(
     data = read_file(file)
     from unpool.codec.api import decompress as decompressed
 
-    write(decompressed(data, region=wanted, max_pixels=max_pixels, device=device), out)
+    with naming(file):
+        picture = decompressed(data, region=wanted, max_pixels=max_pixels, device=device)
+    write(picture, out)
     print(out)

@@ -1,5 +1,7 @@
 """`unpool info`: what a `.unp` file holds, without decoding it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +15,19 @@ def read_file(path: Path) -> bytes:
     from unpool.errors import BitstreamError
 
     if not path.is_file():
-        raise BitstreamError(f"there is no file {path}")
+        raise BitstreamError(f"there is no file {path}: give the path of a .unp file")
     return path.read_bytes()
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name before what is wrong with its bytes."""
+    from unpool.errors import BitstreamError
+
+    try:
+        yield
+    except BitstreamError as error:
+        raise BitstreamError(f"{path}: {error}") from None
 
 
 def describe(data: bytes) -> dict[str, Any]:
@@ -54,7 +67,8 @@ def info(
     """Tell what a .unp file holds, without decoding it."""
     import json
 
-    answer = describe(read_file(file))
+    with naming(file):
+        answer = describe(read_file(file))
     if as_json:
         print(json.dumps({"file": str(file), **answer}))
         return

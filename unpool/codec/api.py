@@ -10,6 +10,7 @@ from torch import Tensor
 
 from unpool.codec import container, lossless, rate
 from unpool.codec.bitstream import LatentCoder, Trade
+from unpool.codec.checking import check
 from unpool.codec.container import Header
 from unpool.codec.decoding import decode
 from unpool.codec.fitting import fit
@@ -203,6 +204,10 @@ def load_codec(name: str | Path = MODEL, device: str = "auto") -> PictureCodec:
     module, record = load_module(name)
     if not isinstance(module, Codec):
         raise ModelError(f"{name} is no codec: give one whose name begins with codec/")
+    try:
+        check(module)
+    except ValueError as error:
+        raise ModelError(f"{name} cannot decode files safely: {error}; get it again") from None
     return PictureCodec(module, record, where)
 
 

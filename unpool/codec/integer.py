@@ -68,6 +68,8 @@ class IntegerLayer(nn.Module):
         y = self._sums(x)
         if extra is not None:
             y = y + extra.clamp(-EXTRA_MAX, EXTRA_MAX)
+        if not torch.is_grad_enabled():  # the same in place: rounding took as long as some of the products
+            return y.add_(0.5).floor_().clamp_(self.low, self.high)
         return torch.clamp(round_half_up(y), self.low, self.high)
 
     def _sums(self, x: Tensor) -> Tensor:
@@ -77,15 +79,20 @@ class IntegerLayer(nn.Module):
         rows, offset = self._exact
         count, _, height, width = x.shape
         columns = x.flatten(2) if self.kernel == 1 else functional.unfold(x, self.kernel, padding=self.kernel // 2)
-        return (torch.matmul(rows, columns) + offset).view(count, -1, height, width)
+        return torch.matmul(rows, columns).add_(offset).view(count, -1, height, width)
+
+    def check(self) -> None:
+        """ValueError if a sum could leave the integers that float32 holds."""
+        weight, bias, shift = (one.double() for one in self.integers())
+        bound = weight.abs().flatten(1).sum(1) * self.input_max + bias.abs() + (EXTRA_MAX + 1) * torch.exp2(shift)
+        if bool((bound >= LIMIT).any()):
+            raise ValueError("a row of this integer convolution could leave the exact range of float32")
 
     def _prepared(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        self.check()
         with torch.inference_mode(False), torch.no_grad():  # they outlive this call and may meet gradients
             weight, bias, shift = self.integers()
             step = torch.exp2(shift.double())
-            bound = weight.double().abs().flatten(1).sum(1) * self.input_max + bias.abs() + (EXTRA_MAX + 1) * step
-            if bool((bound >= LIMIT).any()):
-                raise ValueError("a row of this integer convolution could leave the exact range of float32")
             rows, offset = weight.flatten(1) / step[:, None], bias / step
             return rows.float().to(device), offset.float()[:, None].to(device)
 

@@ -27,6 +27,7 @@ from unpool.codec.transforms import AnalysisTransform, HyperAnalysis, SynthesisT
 
 QUALITY_LOW, QUALITY_HIGH = 1.0, 100.0
 LAMBDA_LOW, LAMBDA_HIGH = 0.0007, 0.15
+_WIDEST, _DEEPEST = 1024, 16  # a weight file must not ask for all memory
 
 
 def rate_weight(quality: Tensor) -> Tensor:
@@ -68,6 +69,9 @@ class Codec(nn.Module):
         packed: bool = False,
     ) -> None:
         super().__init__()
+        depths = (len(slices), analysis_blocks, synthesis_blocks, low_blocks, anchors)
+        if max(channels, sum(slices), hyper, width) > _WIDEST or max(depths) > _DEEPEST or anchors < 2:
+            raise ValueError(f"a codec has at most {_WIDEST} channels, {_DEEPEST} blocks and 2 to {_DEEPEST} anchors")
         self.slices = tuple(slices)
         self.latents, self.hyper, self.anchors = sum(slices), hyper, anchors
         sides = {"channels": channels, "latents": self.latents, "low_blocks": low_blocks}
