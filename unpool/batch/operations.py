@@ -27,11 +27,14 @@ class Restore:
 
     def __init__(self, device: str, *, format: str = ".png", max_pixels: int, **options: Any) -> None:
         from unpool.restoration.api import restore
-        from unpool.zoo.weights import read_record, shipped
+        from unpool.zoo.weights import load_module, read_record, shipped
 
         self.restore, self.suffix, self.max_pixels = restore, format, max_pixels
         self.options = options | {"device": device}
-        records = [read_record(path) for name, path in shipped().items() if name.startswith("restoration/")]
+        if options.get("model"):
+            records = [load_module(options["model"])[1]]
+        else:
+            records = [read_record(path) for name, path in shipped().items() if name.startswith("restoration/")]
         self.identity = " ".join((record.sha256 or "")[:12] for record in records)
 
     def __call__(self, source: Path | bytes) -> Done:
@@ -66,10 +69,10 @@ class Embed:
 
     def __init__(self, device: str, *, model: str, align: bool = False, max_pixels: int) -> None:
         from unpool.autoencoders.api import Coder
-        from unpool.faces.api import Recogniser
-        from unpool.zoo.loading import load
+        from unpool.faces.api import Recogniser, loaded
 
-        self.predictor, self.model, self.align, self.max_pixels = load(model, device), model, align, max_pixels
+        # `loaded` keeps what it loads, so that `embed` below finds it.
+        self.predictor, self.model, self.align, self.max_pixels = loaded(model, device), model, align, max_pixels
         if not isinstance(self.predictor, Coder | Recogniser):
             raise ModelError(f"{model} gives no codes: name one of autoencoders/, or faces/recogniser")
         self.of_faces = isinstance(self.predictor, Recogniser)

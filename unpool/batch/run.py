@@ -121,7 +121,7 @@ def _done(
     """What a pool of workers says of each part it has done."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised; nobody needs them twice
     if workers is None:
         workers = max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
     results = ray.data.from_items(
@@ -153,15 +153,21 @@ def ray_here(cores: int) -> Iterator[None]:
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         try:
-            with _hushed():
-                ray.init(
-                    num_cpus=cores,
-                    include_dashboard=False,
-                    object_store_memory=100_000_000,  # only the names of parts travel
-                    _temp_dir=folder,
-                    _node_ip_address="127.0.0.1",
-                    **_QUIET,
-                )
+            for tries_left in (2, 1, 0):
+                try:
+                    with _hushed():
+                        ray.init(
+                            num_cpus=cores,
+                            include_dashboard=False,
+                            object_store_memory=100_000_000,  # only the names of parts travel
+                            _temp_dir=folder,
+                            _node_ip_address="127.0.0.1",
+                            **_QUIET,
+                        )
+                    break
+                except Exception as error:  # it gives itself 30 seconds, which a busy machine may not have
+                    if not tries_left:
+                        raise UnpoolError(f"Ray did not start: {' '.join(str(error).split())[:300]}") from None
             yield
         finally:
             ray.shutdown()
