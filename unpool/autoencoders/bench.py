@@ -4,7 +4,6 @@ Peers are fitted on the CelebA pictures that trained the models; `pca_lfw` is fi
 other nine. LFW trains nothing else and chooses nothing.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ from torch import Tensor
 from unpool.autoencoders import lfw
 from unpool.autoencoders.api import Coder, to_8_bit
 from unpool.autoencoders.classification import few_labels
+from unpool.autoencoders.lessons import CURVE_MINUTES, joint, of_code_sizes, trained
 from unpool.autoencoders.maps import faithfulness, places_of
 from unpool.autoencoders.neighbours import auroc, nearest_is_same
 from unpool.autoencoders.peers import Eigenfaces, Fisherfaces
 from unpool.autoencoders.samples import FaceSamples, held_out
 from unpool.autoencoders.task import PROBES, probe
 from unpool.autoencoders.verification import accuracy_on, cosines, mean_and_error
-from unpool.errors import DataError
 from unpool.images.metrics import psnr_rgb, ssim_y
 from unpool.images.reading import read
 from unpool.train.data.find import find
@@ -53,7 +52,9 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
     answer["anomaly_auroc"] = _anomaly(coders["conv"], pca, pictures, data)
 
     encoders: dict[str, Callable[[Tensor], np.ndarray]] = {name: coder.encode for name, coder in coders.items()}
+    answer["code_size"] = None
     if not quick:
+        answer["code_size"] = _curve(of_code_sizes(CODE_SIZES, data, report), pca, pictures)
         report("training the dense peer")
         encoders["dense"] = trained("autoencoders/faces-dense", data).encode
     encoders["pca"] = lambda x: pca.encode(x, numbers=NUMBERS)
@@ -67,9 +68,11 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
 
     report("LFW")
     answer |= _recognition(encoders, lfw.load_pairs(SIZE, data, each=_QUICK["lfw_pairs_each"] if quick else None))
+    answer |= {"fashion_mnist_few_labels": None, "fashion_mnist_joint": None}
     if not quick:
         report("Fashion-MNIST with few labels")
         answer["fashion_mnist_few_labels"] = few_labels(trained("autoencoders/fashion", data).encode, 32, data)
+        answer["fashion_mnist_joint"] = joint(data, report)
 
     report("speed")
     batch = pictures[:64]
@@ -95,6 +98,17 @@ def _reconstruction(coders: Mapping[str, Coder], pca: Eigenfaces, pictures: Tens
     table[f"pca {NUMBERS} in 8 bit"] = _quality(pca.decode(low + step * bytes_), pictures)
     at_64 = {"psnr_at_64": table["conv"]["psnr_rgb"], "psnr_pca_at_64": table[f"pca {NUMBERS}"]["psnr_rgb"]}
     return at_64 | {"reconstruction": table}
+
+
+def _curve(coders: Mapping[int, Coder], pca: Eigenfaces, pictures: Tensor) -> dict[str, dict[str, float]]:
+    """Quality against code size, of autoencoders all trained here for the same time, and of PCA."""
+    every, table = pca.encode(pictures), {}
+    for numbers, coder in coders.items():
+        table[f"conv {numbers}"] = _quality(coder.decode_tensor(coder.encode(pictures)), pictures) | {
+            "minutes": CURVE_MINUTES
+        }
+        table[f"pca {numbers}"] = _quality(pca.decode(every[:, :numbers]), pictures)
+    return table
 
 
 def _quality(made: Tensor, wanted: Tensor) -> dict[str, float]:
@@ -160,16 +174,3 @@ def _pca_in_folds(pairs: lfw.Pairs, *, whiten: bool) -> dict[str, float]:
         accuracies.append(accuracy_on(test, scores, pairs.same))
     accuracy, error = mean_and_error(accuracies)
     return {"lfw_accuracy": accuracy, "standard_error": error}
-
-
-def trained(recipe: str, data: Path | None) -> Coder:
-    """A model that is no shipped one, trained for the bench by its recipe."""
-    from unpool.train.loop import train
-    from unpool.train.recipe import load as load_recipe
-
-    with tempfile.TemporaryDirectory() as folder:
-        train(load_recipe(recipe), Path(folder), data=data, device="cpu")
-        written = list(Path(folder).glob("*.safetensors"))
-        if not written:
-            raise DataError(f"training {recipe} wrote no weights")
-        return load(written[0], "cpu")

@@ -29,7 +29,7 @@ def few_labels(
         from sklearn.preprocessing import StandardScaler
     except ImportError:
         raise MissingExtraError("classifying codes", "maps") from None
-    train, test = (_pictures(part, data) for part in ("train", "test"))
+    train, test = (fashion_tensor(part, data) for part in ("train", "test"))
     pca = Eigenfaces(train[0], numbers)
     features: dict[str, Callable[[Tensor], np.ndarray]] = {"code": encode, "pixels": rows, "pca": pca.encode}
     seen = {name: (make(train[0]), make(test[0])) for name, make in features.items()}
@@ -45,6 +45,7 @@ def few_labels(
     return table
 
 
-def _pictures(part: str, data: Path | None) -> tuple[Tensor, np.ndarray]:
+def fashion_tensor(part: str, data: Path | None) -> tuple[Tensor, np.ndarray]:
+    """A part of Fashion-MNIST: pictures (N, 1, 28, 28) in [0, 1], labels (N,)."""
     found = fashion(part, data)
     return torch.from_numpy(found.pictures[:, None].astype(np.float32) / 255), found.labels

@@ -190,12 +190,18 @@ class Supervised(Autoencoder):
             means = _class_means(codes[labels >= 0], labels[labels >= 0])
             self.directions[: len(means)].copy_(F.normalize(means, dim=1))
 
+    def classify(self, code: Tensor) -> Tensor:
+        """Codes (N, code) -> cosine with each class's direction, (N, classes). ValueError where there is no head."""
+        if self.directions is None:
+            raise ValueError("this autoencoder was made without classes")
+        return F.normalize(code, dim=1) @ F.normalize(self.directions, dim=1).T
+
     def penalties(self, picture: Tensor, code: Tensor, label: Tensor | None) -> dict[str, Tensor]:
         """The head's cross-entropy times `weight`; pictures with label -1 take no part."""
         if self.directions is None or label is None:
             raise ValueError("training the supervised autoencoder needs classes and labels")
         known = label >= 0
-        cosine = F.normalize(code[known], dim=1) @ F.normalize(self.directions, dim=1).T
+        cosine = self.classify(code[known])
         handicap = self.margin * F.one_hot(label[known], cosine.shape[1])
         entropy = F.cross_entropy(self.scale * (cosine - handicap), label[known], reduction="sum")
         return {"head": self.weight * entropy / known.sum().clamp(min=1)}

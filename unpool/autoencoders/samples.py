@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from unpool.train.data.faces import faces
+from unpool.train.data.fashion import FashionSamples
 from unpool.train.data.pack import Pack
 
 CELEBA = ("celeba_aligned", "celeba_small", "celeba")
@@ -63,6 +64,23 @@ class FaceSamples:
     def pictures(self, most: int | None = None) -> Tensor:
         """Training faces as they are, (N, 3, size, size) float32 in [0, 1]; an even choice of at most `most`."""
         return stacked(self.pack, _even(self.indices, most))
+
+
+class FewLabels(FashionSamples):
+    """Fashion-MNIST with a share of each class's labels: every other sample is one of those, the rest have label -1."""
+
+    def __init__(self, data: Path | None, share: float) -> None:
+        super().__init__("train", data)
+        rng = np.random.default_rng(0)
+        of_class = [np.flatnonzero(self.labels == label) for label in np.unique(self.labels)]
+        kept = [rng.choice(indices, max(1, round(share * len(indices))), replace=False) for indices in of_class]
+        self.known = rng.permutation(np.concatenate(kept))
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """A picture with its label where `index` is odd, any picture without one where it is even."""
+        if index % 2:
+            return super().sample(int(self.known[index // 2 % len(self.known)]), rng)
+        return super().sample(index, rng) | {"label": np.array(-1)}
 
 
 def held_out(size: int, data: Path | None, *, most: int | None = None) -> tuple[Tensor, np.ndarray]:

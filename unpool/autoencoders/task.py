@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from unpool.autoencoders import family, loss
 from unpool.autoencoders.model import Autoencoder
 from unpool.autoencoders.quantised import VectorQuantised
-from unpool.autoencoders.samples import SOURCES, FaceSamples, held_out
+from unpool.autoencoders.samples import SOURCES, FaceSamples, FewLabels, held_out
 from unpool.autoencoders.verification import balanced_pairs, best_threshold, cosines
 from unpool.errors import RecipeError
 from unpool.images.degradations import Degradation, GaussianBlur, GaussianNoise, Occlusion
 from unpool.images.metrics import psnr_rgb
-from unpool.train.data.fashion import FashionSamples
+from unpool.train.data.fashion import CLASSES, FashionSamples
 from unpool.train.task import Dataset, Loss, Options, Task
 from unpool.zoo.weights import load_module, take_over
 
@@ -56,6 +56,7 @@ class AutoencoderOptions(Options):
     sources: Literal["celeba", "all"] = "celeba"
     shift: int = Field(0, ge=0, le=8)
     light: float = Field(0.0, ge=0, lt=1)
+    labels: float | None = Field(None, gt=0, le=1, description="share of Fashion-MNIST's labels that training sees")
     start: str | None = Field(None, description="weights of the same shape to start from, instead of a linear code")
 
 
@@ -72,6 +73,8 @@ class TrainAutoencoder(Task):
         self.config = dict(options.network)
         if options.pictures == "fashion-mnist":
             self.config = {"size": [28, 28], "channels": 1} | self.config
+            if issubclass(self.cls, family.Supervised):
+                self.config["classes"] = len(CLASSES)
         self.samples_of = self.dataset()
         config = dict(self.config)
         if issubclass(self.cls, family.Supervised) and isinstance(self.samples_of, FaceSamples):
@@ -95,6 +98,8 @@ class TrainAutoencoder(Task):
     def dataset(self) -> Dataset:
         """Training pictures of the chosen set."""
         options = self.options
+        if options.labels is not None:
+            return FewLabels(self.data, options.labels)
         if options.pictures == "fashion-mnist":
             return FashionSamples("train", self.data, shift=options.shift)
         side = self.config.get("size", (64, 64))[0]
@@ -112,7 +117,9 @@ class TrainAutoencoder(Task):
         yield Loss("autoencoder", total, {f"loss/{name}": term.detach() for name, term in terms.items()})
 
     def evaluate(self) -> dict[str, float]:
-        """On people (or pictures) held out: `psnr`; for faces `psnr_damaged` and `verification` of pairs by cosine."""
+        """On people (or pictures) held out: `psnr`; of faces `psnr_damaged` and `verification` by cosine, of a head for
+        garments `accuracy`.
+        """
         network = self.network
         pictures, people = self._validation()
         figures = {"psnr": _psnr(network, pictures, pictures)}
@@ -123,6 +130,9 @@ class TrainAutoencoder(Task):
             first, second, same = balanced_pairs(people, 3000)
             scores = cosines(codes[first], codes[second])
             figures["verification"] = float(((scores >= best_threshold(scores, same)) == same).mean())
+        elif isinstance(network, family.Supervised):
+            answers = network.classify(network.encode(pictures.to(self.device))).argmax(1).cpu().numpy()
+            figures["accuracy"] = float((answers == people).mean())
         self.figures = figures
         return figures
 
@@ -133,9 +143,9 @@ class TrainAutoencoder(Task):
         return {"pictures": torch.cat([picture, again], 2)}
 
     def export(self) -> nn.Module:
-        """The network; a supervised one without its head, which codes and pictures do not need."""
+        """The network; one of faces without its head, which codes and pictures do not need and which lists people."""
         network = self.network
-        if isinstance(network, family.Supervised):
+        if isinstance(network, family.Supervised) and self.options.pictures == "faces":
             bare = type(network)(**self.config)
             bare.load_state_dict({k: v for k, v in network.state_dict().items() if k != "directions"})
             return bare.eval()
