@@ -6,6 +6,8 @@ asymmetric gained VAE); the entropy model is a hyperprior (Balle et al. 2018) wi
 2020), the first of them in a checkerboard (He et al. 2021).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -174,13 +176,29 @@ class Codec(nn.Module):
         gain = torch.exp(self.interpolate(self.log_gain, quality))[:, :, None, None]
         return self.code(self.analysis(picture) * gain, quality, generator)
 
-    def code(self, y: Tensor, quality: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """`forward` from latents (N, M, 4 a, 4 b) that have their gains: hyperprior, coding passes, synthesis."""
-        z = self.hyper_analysis(y)
+    def code(
+        self,
+        y: Tensor,
+        quality: Tensor,
+        generator: torch.Generator | None = None,
+        quantise: Callable[[Tensor], Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """`forward` from latents (N, M, 4 a, 4 b) that have their gains: hyperprior, coding passes, synthesis.
+
+        quantise: stands for rounding, in rates and values alike, instead of the noise and the rounding of `forward`.
+        """
+
+        def quantised(x: Tensor) -> tuple[Tensor, Tensor]:
+            """What the rate is measured on, and what the decoder will see."""
+            if quantise is None:
+                return self._sampled(x, generator), round_half_up(x)
+            return (value := quantise(x)), value
+
+        z, z_seen = quantised(self.hyper_analysis(y))
         z_index = torch.clamp(self.interpolate(self.hyper_scale, quality) * 16, 0, SCALES - 1)
-        z_bits = gaussian_bits(self._sampled(z, generator), z_index[:, :, None, None].expand_as(z))
+        z_bits = gaussian_bits(z, z_index[:, :, None, None].expand_as(z))
         bias = round_half_up(self.interpolate(self.hyper_synthesis.quality_bias, quality) * 32)
-        features = self.hyper_synthesis(round_half_up(z), bias)
+        features = self.hyper_synthesis(z_seen, bias)
         bits = torch.zeros_like(z_bits.sum((1, 2, 3)))
         board = checkerboard(y)
         parts = list(torch.split(y, list(self.slices), dim=1))
@@ -190,8 +208,8 @@ class Codec(nn.Module):
             part = parts[0] if parity is not None else parts[len(rounded)]
             mean, index = network(features, torch.cat(contexts, dim=1) if known else None)
             mean = mean / UNIT
-            rates = gaussian_bits(self._sampled(part - mean, generator), round_half_up(index / INDEX_UNIT))
-            value = mean + round_half_up(part - mean)
+            rated, seen = quantised(part - mean)
+            rates, value = gaussian_bits(rated, round_half_up(index / INDEX_UNIT)), mean + seen
             if parity is not None:
                 here = (board == parity).to(y.dtype)
                 rates, value = rates * here, value * here

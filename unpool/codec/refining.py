@@ -1,6 +1,7 @@
 """The highest encoder effort: the latents of one picture are moved downhill on its own rate and error.
 
-(Campos et al. 2019, content adaptive optimization.) The file is like any other, and so is the decoder.
+Rounding has no slope, so while they move, each latent is drawn between its two integers, ever more decidedly
+(Yang et al. 2020, stochastic Gumbel annealing). The file is like any other, and so is the decoder.
 """
 
 import torch
@@ -11,8 +12,9 @@ from unpool.codec.bitstream import HYPER_STRIDE, LatentCoder, Trade
 from unpool.codec.entropy import UNIT
 from unpool.codec.model import Codec, rate_weight
 
-STEPS = 60
-_RATE = 0.05
+STEPS = 80
+_RATE = 0.005  # larger steps overshoot: most symbols are near to a boundary in the end, and then flip
+_HOT, _COLD = 0.5, 0.05  # temperature at the first and the last step
 
 
 def refine(coder: LatentCoder, y: Tensor, picture: Tensor, tenths: int, trade: Trade) -> bytes:
@@ -46,9 +48,10 @@ def _descend(codec: Codec, scaled: Tensor, target: Tensor, tenths: int) -> Tenso
     optimiser = torch.optim.Adam([latents], lr=_RATE)
     with torch.enable_grad():
         for step in range(STEPS):
+            temperature = _HOT * (_COLD / _HOT) ** (step / STEPS)
             for group in optimiser.param_groups:
-                group["lr"] = _RATE * (1 - step / STEPS)
-            output = codec.code(latents, quality, generator)
+                group["lr"] = _RATE * min(1, 2 * (1 - step / STEPS))
+            output = codec.code(latents, quality, quantise=lambda x, t=temperature: _drawn(x, t, generator))
             found = output["picture"][..., : target.shape[-2], : target.shape[-1]]
             error = (found - target).square().mean()
             cost = (output["latent_bits"] + output["hyper_bits"]) / pixels + weight * error
@@ -56,6 +59,15 @@ def _descend(codec: Codec, scaled: Tensor, target: Tensor, tenths: int) -> Tenso
             cost.sum().backward()
             optimiser.step()
     return latents.detach()[0, :, :height, :width]
+
+
+def _drawn(x: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    """Values between the integers around x, near to one of them, the nearer the likelier; differentiable."""
+    below = torch.floor(x.detach())
+    part = (x - below).clamp(1e-4, 1 - 1e-4)
+    chance = torch.rand(x.shape, generator=generator, device=x.device).clamp(1e-6, 1 - 1e-6)
+    lean = (torch.atanh(part) - torch.atanh(1 - part)) / temperature
+    return below + torch.sigmoid((lean + torch.logit(chance)) / temperature)
 
 
 @torch.inference_mode()
