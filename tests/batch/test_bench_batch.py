@@ -27,7 +27,7 @@ def test_a_pace_is_taken_while_all_workers_are_at_work(monkeypatch, tmp_path):
 
 def test_figures_by_name(monkeypatch):
     real = bench.photographs
-    monkeypatch.setattr(bench, "photographs", lambda folder, count: real(folder, 12, side=64))
+    monkeypatch.setattr(bench, "photographs", lambda folder, count: real(folder, 24, side=64))
     monkeypatch.setattr(bench, "ray_here", lambda cores: contextlib.nullcontext())
     monkeypatch.setattr(bench, "_steady", lambda folder, out, workers: 10.0 * workers)
     monkeypatch.setattr(bench, "kills", lambda *_, **__: {"missing_results": 0, "doubled_results": 0})

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import math
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -31,6 +32,7 @@ from unpool.batch.worker import Worker
 PART = 256
 MAX_PIXELS = 200_000_000
 _QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+_LONGEST = 30  # characters of a folder in which Ray's sockets still have names that the system takes
 _BLOCKS = 10_000  # more parts than this travel several at a time
 
 
@@ -137,8 +139,9 @@ def _done(
     try:
         yield from results.iter_rows()
     except (ray.exceptions.RayError, OSError) as error:
-        cause = str(error.__cause__ or error).strip().splitlines()[-1]
-        raise UnpoolError(f"the job broke off ({cause}); run the same command to go on") from None
+        said = f"{error.__cause__ or ''}\n{error}".strip().splitlines()
+        causes = [line for line in said if re.match(r"[\w.]*(Error|Exception)\b.*: ", line)]
+        raise UnpoolError(f"the job broke off ({(causes or said)[-1]}); run the same command to go on") from None
 
 
 @contextlib.contextmanager
@@ -151,7 +154,8 @@ def ray_here(cores: int) -> Iterator[None]:
         yield
         return
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+    place = None if len(tempfile.gettempdir()) < _LONGEST else "/tmp"
+    with tempfile.TemporaryDirectory(prefix="ray-", dir=place, ignore_cleanup_errors=True) as folder:
         try:
             for tries_left in (2, 1, 0):
                 try:

@@ -115,7 +115,7 @@ def _run(
     from unpool.batch.run import run
 
     console = Console(stderr=True)
-    columns = (BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn(elapsed_when_finished=True))
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn(), TextColumn("left"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         work = bar.add_task("starting workers", total=None)
 
