@@ -21,9 +21,6 @@ from unpool.faces.gallery.store import (
     unit,
 )
 
-# How many candidates the index keeps while it walks: more is slower and finds more of the true neighbours.
-_BREADTH = 400
-
 _COUNTED = 10_000  # people up to whom they are counted one by one
 
 # Schema version -> what leads to it from the one before. Opening an older gallery applies the rest in one transaction.
@@ -48,7 +45,7 @@ _MIGRATIONS = {
 }
 _INDEX = """
     CREATE INDEX person_template ON unpool.person USING hnsw (template vector_ip_ops)
-    WITH (m = 24, ef_construction = 200)
+    WITH (m = 24, ef_construction = 128)
 """
 
 
@@ -82,7 +79,7 @@ class PostgresStore(Store):
             if version < SCHEMA:
                 self._migrate(identity)
             register_vector(self._db)
-            self._db.execute(f"SET hnsw.ef_search = {_BREADTH}".encode())
+            self._widen()
         self.identity = self._identify(identity)
 
     def _version(self) -> int:
@@ -155,6 +152,12 @@ class PostgresStore(Store):
             if many:
                 self._db.execute(_INDEX)
                 self._db.execute("ANALYZE unpool.person")
+                self._widen()
+
+    def _widen(self) -> None:
+        """How many candidates the index keeps while it walks: more are slower and find more of the true neighbours."""
+        breadth = round(1.3 * self.about() ** 0.5)  # 400 for 100,000 people; the server takes 1000 at most
+        self._db.execute(f"SET hnsw.ef_search = {min(max(breadth, 200), 1000)}".encode())
 
     def _copy(self, people: Mapping[str, Sequence[Entry]]) -> None:
         """Enrol new people by the server's fast lane for many rows."""
