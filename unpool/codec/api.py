@@ -71,12 +71,24 @@ class PictureCodec:
         """A picture as the bytes of a `.unp` file; see `unpool.codec.api.compress`."""
         return _Encoding(self, read(picture), effort, tile).find(quality, bpp, psnr, size)
 
-    def decompress(self, data: bytes, *, region: Box | None = None, max_pixels: int = container.MAX_PIXELS) -> Picture:
-        """The picture in the bytes of a `.unp` file; see `unpool.codec.api.decompress`."""
+    def decompress(
+        self,
+        data: bytes,
+        *,
+        region: Box | None = None,
+        max_pixels: int = container.MAX_PIXELS,
+        look: bool = False,
+    ) -> Picture:
+        """The picture in the bytes of a `.unp` file; see `unpool.codec.api.decompress`.
+
+        look: by the model's second synthesis, which invents texture where the faithful one blurs.
+        """
+        if look and self.module.look is None:
+            raise ModelError(f"{self.record.name} has no second synthesis: train one with the recipe codec/look")
         parsed = container.parse(data, max_pixels)
         if not parsed.header.lossless and parsed.header.identity != self.identity:
             raise BitstreamError(f"this file was not made with the model {self.record.name}: use unpool.decompress")
-        return decode(parsed, region, self.coder)
+        return decode(parsed, region, self.coder, look)
 
 
 class _Encoding:

@@ -12,8 +12,8 @@ from unpool.errors import PictureError
 from unpool.images.picture import Picture
 
 
-def decode(parsed: Container, region: Box | None, coder: LatentCoder | None) -> Picture:
-    """The picture in a parsed file, or a region of it; `coder` is needed for lossy files."""
+def decode(parsed: Container, region: Box | None, coder: LatentCoder | None, look: bool = False) -> Picture:
+    """The picture in a parsed file, or a region of it; `coder` is needed for lossy files, `look` says by which way."""
     header = parsed.header
     top, left, height, width = region or (0, 0, header.height, header.width)
     if min(top, left) < 0 or min(height, width) < 1 or top + height > header.height or left + width > header.width:
@@ -30,7 +30,7 @@ def decode(parsed: Container, region: Box | None, coder: LatentCoder | None) -> 
         if latents is None:
             values = lossless.decode(parsed.tile(number), box[2], box[3], channels, depth)
         else:
-            values = _lossy_tile(latents, header, box)
+            values = _lossy_tile(latents, header, box, look)
         _paste(samples, values, box, wanted)
     alpha = None
     if header.alpha:
@@ -41,8 +41,8 @@ def decode(parsed: Container, region: Box | None, coder: LatentCoder | None) -> 
     return Picture(samples, None if alpha is None else alpha[:, :, 0], parsed.exif())
 
 
-def _lossy_tile(latents: "_Latents", header: Header, box: Box) -> np.ndarray:
-    values = synthesise(latents.coder.codec, latents.box, (header.height, header.width), box, header.tenths)
+def _lossy_tile(latents: "_Latents", header: Header, box: Box, look: bool) -> np.ndarray:
+    values = synthesise(latents.coder.codec, latents.box, (header.height, header.width), box, header.tenths, look)
     if header.grey:
         values = values.mean(0, keepdim=True)
     return values.mul(255).round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.torch import save as to_bytes
@@ -24,7 +25,8 @@ from unpool.zoo.weights import read, tensor_hash
 MAX_PIXELS = 2**16
 MEMORY = 6 * 2**30
 SECONDS_A_FILE = 20
-_CONFIG = (0, -1, 1, 3, 17, 10**9, 0.5, "x", None, [], [10**9], [1] * 10**4)  # hostile numbers of a configuration
+# Hostile numbers of a configuration.
+_CONFIG: tuple[Any, ...] = (0, -1, 1, 3, 17, 10**9, 0.5, "x", None, [], [10**9], [1] * 10**4)
 
 
 def seeds(codec: api.PictureCodec) -> list[bytes]:
@@ -79,12 +81,14 @@ def child(request: str) -> None:
     import signal
 
     codec_file, target, first, last, seed, progress = json.loads(request)
-    attempt = hostile_files(codec_file) if target == "files" else hostile_weights(codec_file)
+    place = Path(progress).with_name("hostile.safetensors")
+    attempt = hostile_files(codec_file) if target == "files" else hostile_weights(codec_file, place)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     failures = decoded = 0
     for number in range(first, last):
         Path(progress).write_text(json.dumps({"done": number, "failures": failures, "decoded": decoded}))
-        signal.alarm(SECONDS_A_FILE)  # unhandled, it ends the process
+        signal.setitimer(signal.ITIMER_PROF, SECONDS_A_FILE)  # of processor time; unhandled, it ends the process
+        signal.alarm(10 * SECONDS_A_FILE)
         try:
             attempt(random.Random(f"{seed}/{number}"))
             decoded += 1
@@ -92,7 +96,6 @@ def child(request: str) -> None:
             pass
         except Exception:
             failures += 1
-        signal.alarm(0)
     Path(progress).write_text(json.dumps({"done": last, "failures": failures, "decoded": decoded}))
 
 
@@ -114,11 +117,10 @@ def _decode(codec: api.PictureCodec, data: bytes) -> None:
         codec.decompress(data, max_pixels=MAX_PIXELS)
 
 
-def hostile_weights(codec_file: str) -> Callable[[random.Random], None]:
-    """A function that loads one mutated weight file and decodes sound files that are made out to be for it."""
+def hostile_weights(codec_file: str, place: Path) -> Callable[[random.Random], None]:
+    """A function that loads one mutated weight file, written to `place`, and decodes a file made out to be for it."""
     tensors, record = read(codec_file)
     files = [data for data in seeds(api.load_codec(codec_file, "cpu")) if not data[5] & container.LOSSLESS]
-    place = Path(tempfile.mkdtemp()) / "hostile.safetensors"
 
     def attempt(rng: random.Random) -> None:
         changed, config = dict(tensors), dict(record.config)

@@ -50,6 +50,7 @@ class Codec(nn.Module):
         low_blocks: residual blocks at one sixteenth, on each side.
         anchors: qualities for which gains are learned; between them they are interpolated.
         packed: hold the integer networks as integers alone, as they ship; they cannot be trained then.
+        look: have a second synthesis, `look`, that was trained for how pictures look (`unpool.codec.look`).
     """
 
     feed_forward = False  # its inference is a bitstream, not one pass
@@ -69,16 +70,19 @@ class Codec(nn.Module):
         low_blocks: int = 0,
         anchors: int = 8,
         packed: bool = False,
+        look: bool = False,
     ) -> None:
         super().__init__()
+        widths = (channels, sum(slices), hyper, width)
         depths = (len(slices), analysis_blocks, synthesis_blocks, low_blocks, anchors)
-        if max(channels, sum(slices), hyper, width) > _WIDEST or max(depths) > _DEEPEST or anchors < 2:
-            raise ValueError(f"a codec has at most {_WIDEST} channels, {_DEEPEST} blocks and 2 to {_DEEPEST} anchors")
+        if min(*widths, *slices, anchors - 1) < 1 or max(widths) > _WIDEST or max(depths) > _DEEPEST:
+            raise ValueError(f"a codec has 1 to {_WIDEST} channels, at most {_DEEPEST} blocks, 2 to {_DEEPEST} anchors")
         self.slices = tuple(slices)
         self.latents, self.hyper, self.anchors = sum(slices), hyper, anchors
         sides = {"channels": channels, "latents": self.latents, "low_blocks": low_blocks}
         self.analysis = AnalysisTransform(blocks=analysis_blocks, **sides)
         self.synthesis = SynthesisTransform(blocks=synthesis_blocks, **sides)
+        self.look = SynthesisTransform(blocks=synthesis_blocks, **sides) if look else None
         self.hyper_analysis = HyperAnalysis(latents=self.latents, hyper=hyper, width=width)
         self.hyper_synthesis = HyperSynthesis(hyper=hyper, width=width, anchors=anchors, packed=packed)
         self.passes = nn.ModuleList(
@@ -171,7 +175,7 @@ class Codec(nn.Module):
             generator: source of the noise; in eval mode and without one, rates are those of rounded latents.
 
         Returns:
-            `picture` (N, 3, H, W), `latent_bits` and `hyper_bits` (N,).
+            `picture` (N, 3, H, W), `latents` that it was made from, `latent_bits` and `hyper_bits` (N,).
         """
         gain = torch.exp(self.interpolate(self.log_gain, quality))[:, :, None, None]
         return self.code(self.analysis(picture) * gain, quality, generator)
@@ -220,8 +224,10 @@ class Codec(nn.Module):
             rounded.append(value)
             contexts.append(compand_through(value * UNIT))
         inverse = torch.exp(self.interpolate(self.log_inverse_gain, quality))[:, :, None, None]
+        latents = torch.cat(rounded, dim=1) * inverse
         return {
-            "picture": self.synthesis(torch.cat(rounded, dim=1) * inverse),
+            "picture": self.synthesis(latents),
+            "latents": latents,
             "latent_bits": bits,
             "hyper_bits": z_bits.sum((1, 2, 3)),
         }

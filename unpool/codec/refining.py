@@ -4,9 +4,11 @@ Rounding has no slope, so while they move, each latent is drawn between its two 
 (Yang et al. 2020, stochastic Gumbel annealing). The file is like any other, and so is the decoder.
 """
 
+import functools
+
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import pad
 
 from unpool.codec.bitstream import HYPER_STRIDE, LatentCoder, Trade
 from unpool.codec.entropy import UNIT
@@ -40,7 +42,7 @@ def _descend(codec: Codec, scaled: Tensor, target: Tensor, tenths: int) -> Tenso
     height, width = scaled.shape[1:]
     # Whole hyper-latents are wanted: what is added beyond the tile is cut off again.
     extra = (0, -width % HYPER_STRIDE, 0, -height % HYPER_STRIDE)
-    latents = functional.pad(scaled[None], extra, mode="replicate").detach().clone().requires_grad_(True)
+    latents = pad(scaled[None], extra, mode="replicate").detach().clone().requires_grad_(True)
     quality = torch.tensor([tenths / 10], device=scaled.device)
     weight = rate_weight(quality) * 255.0**2
     pixels = target.shape[-2] * target.shape[-1]
@@ -51,7 +53,8 @@ def _descend(codec: Codec, scaled: Tensor, target: Tensor, tenths: int) -> Tenso
             temperature = _HOT * (_COLD / _HOT) ** (step / STEPS)
             for group in optimiser.param_groups:
                 group["lr"] = _RATE * min(1, 2 * (1 - step / STEPS))
-            output = codec.code(latents, quality, quantise=lambda x, t=temperature: _drawn(x, t, generator))
+            draw = functools.partial(_drawn, temperature=temperature, generator=generator)
+            output = codec.code(latents, quality, quantise=draw)
             found = output["picture"][..., : target.shape[-2], : target.shape[-1]]
             error = (found - target).square().mean()
             cost = (output["latent_bits"] + output["hyper_bits"]) / pixels + weight * error

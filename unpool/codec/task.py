@@ -14,6 +14,7 @@ from unpool.codec.integer import packed_state, unpacked_state
 from unpool.codec.loss import rate_distortion, spread_qualities
 from unpool.codec.model import Codec
 from unpool.codec.start import start_from_components
+from unpool.train.data.pack import Pack
 from unpool.train.data.photos import crop, photos
 from unpool.train.task import Loss, Options, Task
 from unpool.zoo.weights import load_module
@@ -66,6 +67,16 @@ class PhotoCrops:
         return {"picture": np.ascontiguousarray(cut.transpose(2, 0, 1))}
 
 
+def middles(pack: Pack, indices: Iterable[int]) -> Tensor:
+    """The middles, uint8 (N, 3, 256, 256), of those photographs that are large enough."""
+    size, cut = _VALIDATION_SIZE, []
+    for index in indices:
+        if min(pack.shapes[index, :2]) >= size:
+            top, left = ((pack.shapes[index, :2] - size) // 2).tolist()
+            cut.append(pack[int(index)][top : top + size, left : left + size])
+    return torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2)
+
+
 class Compress(Task):
     """One codec for all qualities, from photographs."""
 
@@ -103,7 +114,7 @@ class Compress(Task):
         figures: dict[str, float] = {}
         costs = []
         held_out = self.crops.pack.where(part="validation")
-        pictures = self._middles(held_out)[: self.options.validation_pictures]
+        pictures = middles(self.crops.pack, held_out)[: self.options.validation_pictures]
         for quality in _VALIDATION_QUALITIES:
             results = []
             for picture in pictures.split(8):
@@ -116,19 +127,10 @@ class Compress(Task):
             figures |= {f"bits_per_pixel_q{quality:.0f}": rate, f"psnr_q{quality:.0f}": psnr}
         return {"cost": float(np.mean(costs))} | figures
 
-    def _middles(self, indices: Iterable[int]) -> Tensor:
-        """The middles, uint8 (N, 3, size, size), of those photographs that are large enough."""
-        pack, size = self.crops.pack, _VALIDATION_SIZE
-        cut = []
-        for index in indices:
-            if min(pack.shapes[index, :2]) >= size:
-                top, left = ((pack.shapes[index, :2] - size) // 2).tolist()
-                cut.append(pack[int(index)][top : top + size, left : left + size])
-        return torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2)
-
     def export(self) -> Codec:
         """The codec as it ships: weights as half precision holds them, tables fitted, integer networks packed."""
-        calibrate(self.codec, self._middles(self.crops.order[:: max(1, len(self.crops) // _CALIBRATION)]))
+        some = self.crops.order[:: max(1, len(self.crops) // _CALIBRATION)]
+        calibrate(self.codec, middles(self.crops.pack, some))
         shipped = Codec(**self.options.network(), packed=True)
         shipped.load_state_dict(packed_state(self.codec))
         return shipped.eval()

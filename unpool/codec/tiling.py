@@ -48,7 +48,9 @@ def analyse(codec: Codec, pixels: Callable[[Box], Tensor], size: tuple[int, int]
 
 
 @torch.inference_mode()
-def synthesise(codec: Codec, latents: Callable[[Box], Tensor], size: tuple[int, int], box: Box, tenths: int) -> Tensor:
+def synthesise(
+    codec: Codec, latents: Callable[[Box], Tensor], size: tuple[int, int], box: Box, tenths: int, look: bool = False
+) -> Tensor:
     """The pixels (3, height, width) of a tile, not yet clipped.
 
     Args:
@@ -57,8 +59,10 @@ def synthesise(codec: Codec, latents: Callable[[Box], Tensor], size: tuple[int, 
         size: (height, width) of the picture.
         box: the tile, its corner at multiples of 16.
         tenths: ten times the quality.
+        look: by the second synthesis, which must be there.
     """
-    around = margin(codec.synthesis)
+    synthesis = codec.look if look and codec.look is not None else codec.synthesis
+    around = margin(synthesis)
     top, left, height, width = box
     rows, columns = latent_size(*size)
     row, column = top // STRIDE, left // STRIDE
@@ -68,6 +72,6 @@ def synthesise(codec: Codec, latents: Callable[[Box], Tensor], size: tuple[int, 
     values = latents((first_row, first_column, last_row - first_row, last_column - first_column))
     inverse = codec.gains(tenths)[1] / UNIT
     y = values.to(inverse.device).float() * inverse
-    x = codec.synthesis(y[None])[0]
+    x = synthesis(y[None])[0]
     down, right = (row - first_row) * STRIDE, (column - first_column) * STRIDE
     return x[:, down : down + height, right : right + width]
