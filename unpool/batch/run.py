@@ -140,7 +140,7 @@ def _done(
         yield from results.iter_rows()
     except (ray.exceptions.RayError, OSError) as error:
         said = f"{error.__cause__ or ''}\n{error}".strip().splitlines()
-        causes = [line for line in said if re.match(r"[\w.]*(Error|Exception)\b.*: ", line)]
+        causes = [line for line in said if re.match(r"(?!ray\.)[\w.]*(Error|Exception)\b.*: ", line)]
         raise UnpoolError(f"the job broke off ({(causes or said)[-1]}); run the same command to go on") from None
 
 
