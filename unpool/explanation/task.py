@@ -217,6 +217,7 @@ class Invert(Task):
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         """The distance of the drawn pictures from the true ones, and of what the layer says about both."""
         inverter = self.networks["inverter"]
+        assert isinstance(inverter, Inverter)
         known = self.features(batch["picture"])
         drawn = inverter(known)
         loss = inversion_loss(drawn, batch["picture"])
