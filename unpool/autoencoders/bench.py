@@ -148,7 +148,7 @@ def _recognition(encoders: Mapping[str, Callable[[Tensor], np.ndarray]], pairs: 
         table[name] = lfw.verify(codes, pairs)
         bytes_, low, step = to_8_bit(codes)
         table[name]["lfw_accuracy_8_bit"] = lfw.verify(low + step * bytes_, pairs)["lfw_accuracy"]
-    table |= {"pca_lfw": _pca_in_folds(pairs, whiten=False), "pca_lfw_whitened": _pca_in_folds(pairs, whiten=True)}
+    table |= _pca_in_folds(pairs)
     accuracy = {name: row["lfw_accuracy"] for name, row in table.items()}
     return {
         "lfw_accuracy_conv": accuracy["conv"],
@@ -162,15 +162,16 @@ def _recognition(encoders: Mapping[str, Callable[[Tensor], np.ndarray]], pairs: 
     }
 
 
-def _pca_in_folds(pairs: lfw.Pairs, *, whiten: bool) -> dict[str, float]:
-    """View 2 with components fitted, for each fold, on the pictures of the other nine."""
-    accuracies = []
+def _pca_in_folds(pairs: lfw.Pairs) -> dict[str, dict[str, float]]:
+    """View 2 with components fitted, for each fold, on the pictures of the other nine; plain and whitened."""
+    accuracies: dict[str, list[float]] = {"pca_lfw": [], "pca_lfw_whitened": []}
     for number in np.unique(pairs.fold):
         test = pairs.fold == number
         used = np.unique(np.concatenate([pairs.first[~test], pairs.second[~test]]))
         pca = Eigenfaces(pairs.pictures[used], NUMBERS)
-        codes = pca.encode(pairs.pictures, whiten=whiten)
-        scores = cosines(codes[pairs.first], codes[pairs.second])
-        accuracies.append(accuracy_on(test, scores, pairs.same))
-    accuracy, error = mean_and_error(accuracies)
-    return {"lfw_accuracy": accuracy, "standard_error": error}
+        for name, whiten in (("pca_lfw", False), ("pca_lfw_whitened", True)):
+            codes = pca.encode(pairs.pictures, whiten=whiten)
+            scores = cosines(codes[pairs.first], codes[pairs.second])
+            accuracies[name].append(accuracy_on(test, scores, pairs.same))
+    means = {name: mean_and_error(values) for name, values in accuracies.items()}
+    return {name: {"lfw_accuracy": mean, "standard_error": error} for name, (mean, error) in means.items()}

@@ -8,6 +8,7 @@ from PIL import Image
 
 from unpool.autoencoders.api import Coder, to_8_bit
 from unpool.errors import ModelError, PictureError
+from unpool.generation.api import generate
 from unpool.images.page import Page
 from unpool.images.picture import Picture
 from unpool.zoo.loading import load
@@ -18,6 +19,8 @@ MODELS = {
     "autoencoders/faces-denoising": "trained to give it back from noise, blur and covered parts",
     "autoencoders/faces-supervised": "trained to tell people apart as well",
 }
+GENERATOR = "generation/faces"
+STRANGERS = 2  # generated faces that go through a code
 GENERATED = 6
 _SEED = 2
 
@@ -31,6 +34,9 @@ def sections(page: Page, pictures: dict[str, Picture]) -> None:
     coders = {name: load(name) for name in names}
     first = coders[names[0]]
     faces = _faces(first, pictures)
+    if GENERATOR in there:
+        made = generate(GENERATOR, STRANGERS, truncation=0.8)
+        faces |= {f"generated {number + 1}": face for number, face in enumerate(made)}
     page.section(
         f"A face as {first.module.code} numbers",
         f"An encoder turns a face of {first.size[1]}×{first.size[0]} pixels into {first.module.code} numbers, "
