@@ -30,6 +30,8 @@ def test_folder_and_grid(plain, tmp_path):
 
 def test_walk_directions_and_projection(classy, tmp_path):
     assert "way.webp" in _run(classy, "--to", 4, "--frames", 5, "--class", 1, "-o", tmp_path / "way.webp")
+    _run(classy, "--to", 4, "--frames", 5, "--class", 1, "-o", tmp_path / "way")
+    assert len(list((tmp_path / "way").glob("*.png"))) == 5
     _run(classy, "--directions", 2, "-o", tmp_path / "strips.png")
     assert unpool.read(tmp_path / "strips.png").samples.shape == (24, 84, 1)
     _run(classy, "-n", 1, "--grid", tmp_path / "one.png")

@@ -18,7 +18,7 @@ def small(monkeypatch):
     shown = np.broadcast_to(values[:, None, None, None], (8, 28, 28, 1)).copy()
     made = Pictures(shown, np.arange(8) % 2, names=[str(i) for i in range(8)], mirror=True)
     monkeypatch.setattr(rooms, "pictures", lambda *_: made)
-    monkeypatch.setattr(rooms, "features", lambda x: x.flatten(1)[:, :4])
+    monkeypatch.setattr(rooms, "features", lambda x, of: x.flatten(1)[:, :4])
     return ["widths=[4, 8]", "latent=4", "batch=8", "workers=0"]
 
 
@@ -69,7 +69,11 @@ def test_every_recipe_of_the_wing_makes_its_task():
     for name in recipes.shipped():
         if name.startswith("generation/"):
             recipe = recipes.load(name)
-            task = recipe.make_task()
+            try:
+                task = recipe.make_task()
+            except DataError as missing:  # a text is needed to know its words
+                assert "wordnet" in str(missing)
+                continue
             assert task.record()["network"].startswith("unpool.generation")
 
 

@@ -5,6 +5,7 @@ import json
 
 from PIL import Image
 
+from unpool.generation.api import pictured
 from unpool.zoo.weights import shipped
 
 
@@ -43,7 +44,7 @@ def test_compress_and_back_where_there_are_weights(client, picture):
 
 
 def test_generate_where_there_are_weights(client):
-    models = [name.split("/")[1] for name in shipped() if name.startswith("generation/")]
+    models = pictured()
     if not models:
         assert client.get("/v1/generate").status_code == 404
         return

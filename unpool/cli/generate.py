@@ -1,4 +1,4 @@
-"""`unpool generate`: pictures from a generator."""
+"""`unpool generate`: pictures, spoken digits or sentences from a generator."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,14 +13,17 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def generate(
-    model: Annotated[str, typer.Argument(help="faces, fashion, or a generator's weight file.")] = "faces",
-    n: Annotated[int, typer.Option("-n", min=1, help="How many pictures.")] = 16,
+    model: Annotated[str, typer.Argument(help="faces, fashion, digits, sentences, or a weight file.")] = "faces",
+    n: Annotated[int | None, typer.Option("-n", min=1, help="How many; by default 16, or one for a file.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The first picture's seed; each next one has the next.")] = 0,
     label: Annotated[int | None, typer.Option("--class", min=0, help="A class; else they take turns.")] = None,
+    speaker: Annotated[int | None, typer.Option(min=0, help="Of digits: which of the six voices.")] = None,
     truncation: Annotated[float, typer.Option(min=0, max=1, help="Below 1: more typical, less varied.")] = 1.0,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="A folder for the pictures, or a file.")] = None,
     sheet: Annotated[Path | None, typer.Option("--grid", help="Also write all of them as one picture.")] = None,
-    to: Annotated[int | None, typer.Option("--to", min=0, help="Walk from --seed to this seed (-o a .webp).")] = None,
+    to: Annotated[
+        int | None, typer.Option("--to", min=0, help="Walk on to this seed (-o a .webp or a folder).")
+    ] = None,
     frames: Annotated[int, typer.Option(min=2, help="Frames of the walk.")] = 24,
     directions: Annotated[int | None, typer.Option(min=1, help="Show so many directions of latent space.")] = None,
     project: Annotated[Path | None, typer.Option(help="Find the latent of this photograph.")] = None,
@@ -31,7 +34,8 @@ def generate(
 ) -> None:
     """Generate pictures: by seed, between two seeds, along directions, or like a photograph.
 
-    Pictures go to a folder with a manifest (-o FOLDER), to one grid (--grid FILE), or both.
+    Pictures go to a folder with a manifest (-o FOLDER), to one grid (--grid FILE), or both. Spoken digits go to one WAV
+    file (-o FILE.wav) or to a folder; sentences are printed.
     """
     import json
     import time
@@ -41,27 +45,35 @@ def generate(
 
     asked = {"--to": to is not None, "--directions": directions is not None, "--project": project is not None}
     special = [name for name, on in asked.items() if on]
+    start = time.perf_counter()
     if len(special) > 1:
         raise UnpoolError(f"{' and '.join(special)} are different pictures: ask for one at a time")
-    if out is None and (sheet is None or special):
-        raise UnpoolError("say where the pictures go: -o, or --grid FILE")
+    if out is None and special:
+        raise UnpoolError(f"say where the picture of {special[0]} goes: -o FILE")
     if sheet is not None:
         check_output(sheet, height=1, width=1)
-    if out is not None and special:
+    if out is not None and special and (to is None or out.suffix):
         check_output(out, height=1, width=1)
-    from unpool.generation.api import load_generation
+    from unpool.generation.api import Generation, opened
 
-    start = time.perf_counter()
-    made = load_generation(model, device)
+    made = opened(model, device)
     answer: dict[str, Any] = {"model": made.record.name, "seed": seed, "truncation": truncation}
-    if to is not None:
+    if not isinstance(made, Generation):
+        if special or sheet is not None or copies:
+            raise UnpoolError(f"{made.record.name} makes no pictures: leave out what is said of them")
+        answer |= _sound_or_text(made, n, seed, label, speaker, truncation, out)
+    elif speaker is not None:
+        raise UnpoolError(f"{made.record.name} makes pictures, which have no speaker")
+    elif out is None and sheet is None:
+        raise UnpoolError("say where the pictures go: -o, or --grid FILE")
+    elif to is not None:
         answer |= _walk(made, seed, to, label, frames, out)
     elif directions is not None:
         answer |= _directions(made, seed, label, directions, out)
     elif project is not None:
         answer |= _project(made, project, label, seed, out)
     else:
-        answer |= _pictures(made, n, seed, label, truncation, out, sheet, copies, data)
+        answer |= _pictures(made, n or 16, seed, label, truncation, out, sheet, copies, data)
     answer["seconds"] = round(time.perf_counter() - start, 2)
     print(json.dumps(answer) if as_json else _words(answer))
 
@@ -96,13 +108,53 @@ def _pictures(
     return answer
 
 
+def _sound_or_text(
+    made: Any,
+    n: int | None,
+    seed: int,
+    digit: int | None,
+    speaker: int | None,
+    truncation: float,
+    out: Any,
+) -> dict[str, Any]:
+    from unpool.errors import UnpoolError
+    from unpool.generation.digits import Voices
+    from unpool.generation.export import export_recordings
+    from unpool.generation.sentences import Writer
+    from unpool.generation.waveform import write_wav
+
+    if isinstance(made, Writer):
+        if digit is not None or speaker is not None or out is not None:
+            raise UnpoolError(f"{made.record.name} prints sentences: it takes -n, --seed and --truncation")
+        return {"n": n or 16, "sentences": made.write(n or 16, seed=seed, truncation=truncation)}
+    if not isinstance(made, Voices):
+        raise UnpoolError(f"{made.record.name} generates nothing: `unpool models` says what it is for")
+    if out is None:
+        raise UnpoolError("say where the recordings go: -o FILE.wav or -o FOLDER")
+    chosen: dict[str, Any] = {"seed": seed, "digit": digit, "speaker": speaker, "truncation": truncation}
+    if out.suffix.lower() != ".wav":
+        files = export_recordings(made, out, n or 16, **chosen)
+        return {"n": len(files), "folder": str(out)}
+    if n not in (None, 1):
+        raise UnpoolError(f"one WAV file holds one recording: give a folder to -o for {n}")
+    write_wav(out, made.say(1, **chosen)[0])
+    return {"n": 1, "recording": str(out)}
+
+
 def _walk(made: "Generation", first: int, second: int, label: int | None, frames: int, out: Any) -> dict[str, Any]:
     from unpool.generation.export import animate
+    from unpool.images.writing import write
 
     start, end = (made.latents(1, seed=seed, label=label)[0][0] for seed in (first, second))
     way = made.between(start, end, frames)
-    animate(made.pictures(way, made.labels(frames, label if label is not None or not made.classes else 0)), out)
-    return {"to": second, "frames": frames, "animation": str(out)}
+    pictures = made.pictures(way, made.labels(frames, label if label is not None or not made.classes else 0))
+    if out.suffix:
+        animate(pictures, out)
+        return {"to": second, "frames": frames, "animation": str(out)}
+    out.mkdir(parents=True, exist_ok=True)
+    for i, picture in enumerate(pictures):
+        write(picture, out / f"{i:04d}.png")
+    return {"to": second, "frames": frames, "folder": str(out)}
 
 
 def _directions(made: "Generation", seed: int, label: int | None, count: int, out: Any) -> dict[str, Any]:
@@ -130,7 +182,9 @@ def _project(made: "Generation", photograph: Path, label: int | None, seed: int,
 
 
 def _words(answer: dict[str, Any]) -> str:
-    places = [answer[key] for key in ("folder", "grid", "animation", "strips", "projection") if key in answer]
-    what = f"{answer['n']} pictures" if "n" in answer else "1 picture"
+    places = [
+        answer[key] for key in ("folder", "recording", "grid", "animation", "strips", "projection") if key in answer
+    ]
+    what = "1 picture" if "n" not in answer else f"{answer['n']} made"
     quality = f", {answer['psnr_rgb']:.1f} dB from the photograph" if "psnr_rgb" in answer else ""
     return f"{answer['model']}: {what} in {answer['seconds']:.1f} s{quality}\n" + "\n".join(places)

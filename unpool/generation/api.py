@@ -17,6 +17,7 @@ from unpool.images.reading import as_picture
 from unpool.zoo.loading import load
 from unpool.zoo.record import Record
 from unpool.zoo.runtime import inference
+from unpool.zoo.weights import read_record, shipped
 
 _BATCH = 64
 
@@ -49,12 +50,34 @@ def generate(
 
 
 def load_generation(model: str, device: str = "auto") -> "Generation":
-    """The generator `model` ("faces" means "generation/faces"; a path is taken too) ready for many calls."""
-    plain = "/" not in model and not model.endswith(".safetensors")
-    loaded = load(f"generation/{model}" if plain else model, device)
+    """The generator of pictures `model` ("faces" means "generation/faces"; a path is taken too) for many calls."""
+    loaded = opened(model, device)
     if not isinstance(loaded, Generation):
-        raise UnpoolError(f"{model} is not a generator: `unpool models --task generation` lists those there are")
+        raise UnpoolError(f"{model} makes no pictures; `unpool.load` gives what it does make")
     return loaded
+
+
+def opened(model: str, device: str = "auto") -> Any:
+    """What answers a user's calls of a model of this wing, of pictures or not."""
+    plain = "/" not in model and not model.endswith(".safetensors")
+    return load(f"generation/{model}" if plain else model, device)
+
+
+def predictor(module: Any, record: Record, device: torch.device) -> Any:
+    """The answering object that fits a record's network."""
+    from unpool.generation.digits import Denoiser, DigitJudge, Judge, MaskAutoencoder, Voices
+    from unpool.generation.sentences import SentenceCoder, Writer
+
+    if isinstance(module, Generator):
+        return Generation(module, record, device) if len(module.size) == 2 else Voices(module, record, device)
+    kinds: dict[type, Any] = {DigitJudge: Judge, MaskAutoencoder: Denoiser, SentenceCoder: Writer}
+    return kinds[type(module)](module, record, device)
+
+
+def pictured() -> list[str]:
+    """Names of the shipped generators of pictures, the wing's name left out."""
+    ours = [name for name in shipped() if name.startswith("generation/")]
+    return [name.rpartition("/")[2] for name in ours if len(read_record(name).config.get("size", ())) == 2]
 
 
 @dataclass(frozen=True)
@@ -228,9 +251,10 @@ def copies(made: Generation, pictures: Sequence[Any], data: Path | None = None) 
     from unpool.generation.features import features, nearest
     from unpool.generation.pictures import pictures as training
 
-    known = training(made.record.name.rpartition("/")[2], "train", data)
-    every = torch.from_numpy(known.pictures).permute(0, 3, 1, 2)
-    reference = torch.cat([features(part.float() / 255) for part in every.split(500)])
-    asked = torch.cat([features(as_picture(one).rgb()) for one in pictures])
+    name = made.record.name.rpartition("/")[2]
+    known = training(name, "train", data)
+    every = np.array_split(np.arange(len(known)), -(-len(known) // 500))
+    reference = torch.cat([features(known.tensor(part), name) for part in every])
+    asked = torch.cat([features(as_picture(one).rgb(), name) for one in pictures])
     distance, index = nearest(asked, reference)
     return [(Picture(known.pictures[i].copy()), float(d)) for d, i in zip(distance, index.tolist())]

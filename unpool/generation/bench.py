@@ -12,8 +12,9 @@ from torch import Tensor
 from unpool.errors import DataError, UnpoolError
 from unpool.generation import classic
 from unpool.generation.api import Generation, load_generation
+from unpool.generation.digits_bench import digits
 from unpool.generation.expansion import comparison
-from unpool.generation.features import FEATURES, features, fid, kid, nearest, precision_recall
+from unpool.generation.features import FEATURES, features, fid, kid, nearest, precision_recall, sharpness
 from unpool.generation.pictures import Pictures, pictures
 from unpool.nn.checkerboard import checkerboard_energy
 from unpool.nn.deconv import KINDS
@@ -35,6 +36,7 @@ def bench(*, quick: bool, data: Path | None, report: Report) -> dict[str, Any]:
         report(f"{name}: features")
         figures |= _against_held_out(name, quick, data, notes)
     figures |= _speed(quick)
+    figures |= digits(quick=quick, data=data, report=report, notes=notes)
     figures["upsampling"] = {} if quick else _upsampling(data, report, notes)
     figures |= {} if quick else _few_real_ones(data, report, notes)
     return figures | {"notes": notes}
@@ -59,13 +61,14 @@ def _against_held_out(name: str, quick: bool, data: Path | None, notes: list[str
         sets["classic"] = _classic(labels, notes)
         sets["Gaussian autoencoder"] = _autoencoder(_drawn(training, 1000, seed=2)[0], count, notes)
     sets["PCA-Gaussian"] = pca_gaussian(_drawn(training, 2000, seed=2)[0], count)
-    reference = features(real)
-    known = {key: features(values) for key, values in sets.items() if values is not None}
+    reference = features(real, name)
+    known = {key: features(values, name) for key, values in sets.items() if values is not None}
     rows = {key: _row(reference, value) for key, value in known.items()}
     energy = checkerboard_energy(real, _STRIDE)
     for key, values in sets.items():
         if values is not None:
             rows[key]["checkerboard_ratio"] = checkerboard_energy(values, _STRIDE) / energy
+            rows[key]["sharpness"] = sharpness(real, values)
     trained = known["real"]  # drawn from the training pictures
     copying = {
         "compared_with": count,
@@ -115,8 +118,7 @@ def _row(reference: Tensor, other: Tensor) -> dict[str, Any]:
 def _drawn(source: Pictures, count: int, seed: int) -> tuple[Tensor, Tensor]:
     """`count` pictures (N, C, H, W) in [0, 1] and their labels, drawn without repetition."""
     chosen = torch.randperm(len(source), generator=torch.Generator().manual_seed(seed))[:count].numpy()
-    values = torch.from_numpy(source.pictures[chosen]).permute(0, 3, 1, 2).float() / 255
-    return values, torch.from_numpy(source.labels[chosen])
+    return source.tensor(chosen), torch.from_numpy(source.labels[chosen])
 
 
 def _generated(made: Generation, count: int, labels: Tensor) -> Tensor:
@@ -204,7 +206,7 @@ def _upsampling(data: Path | None, report: Report, notes: list[str]) -> dict[str
     except DataError as error:
         notes.append(str(error))
         return {}
-    reference, energy = features(real), checkerboard_energy(real, _STRIDE)
+    reference, energy = features(real, "fashion"), checkerboard_energy(real, _STRIDE)
     table = {}
     for kind in KINDS:
         report(f"upsampling by {kind}: {2 * _TRAINED} steps")
@@ -215,7 +217,7 @@ def _upsampling(data: Path | None, report: Report, notes: list[str]) -> dict[str
             train(chosen, Path(folder), data=data, steps=2 * _TRAINED, device="cpu")
             made = load_generation(str(Path(folder) / "fashion.safetensors"), "cpu")
         values = _generated(made, len(labels), labels)
-        estimate = kid(reference, features(values))
+        estimate = kid(reference, features(values, "fashion"))
         table[kind] = {
             "kid": estimate.value,
             "kid_error": estimate.error,

@@ -1,4 +1,4 @@
-"""Generated pictures as files: a folder with its manifest, and animations."""
+"""Generated pictures and recordings as files: a folder with its manifest, and animations."""
 
 import json
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from PIL import Image
 
 from unpool.errors import UnpoolError
 from unpool.generation.api import Generation, load_generation
+from unpool.generation.digits import SPEAKERS, Voices
+from unpool.generation.waveform import write_wav
 from unpool.images.atomic import atomic
 from unpool.images.picture import Picture
 from unpool.images.writing import write
@@ -32,9 +34,7 @@ def export(
     The manifest has one JSON object a line: file, model, sha256 of its weights, seed, class, truncation, latent. It is
     written last, so a folder with a manifest is complete. Returns the files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / MANIFEST).exists():
-        raise UnpoolError(f"{folder} holds an export already: choose another folder")
+    _fresh(folder)
     lines, files = [], []
     for start in range(0, n, _CHUNK):
         count = min(_CHUNK, n - start)
@@ -53,9 +53,45 @@ def export(
                 "latent": latents[i].tolist(),
             }
             lines.append(json.dumps(line))
+    _conclude(folder, lines)
+    return files
+
+
+def export_recordings(
+    voices: Voices,
+    folder: Path,
+    n: int,
+    *,
+    seed: int = 0,
+    digit: int | None = None,
+    speaker: int | None = None,
+    truncation: float = 1.0,
+) -> list[Path]:
+    """Write `n` spoken digits as WAV into `folder` (made if missing), and a manifest: file, model, sha256 of its
+    weights, seed, digit, speaker and truncation of each. Returns the files.
+    """
+    _fresh(folder)
+    lines, files = [], []
+    for turn in range(seed, seed + n):
+        (samples,) = voices.say(1, seed=turn, digit=digit, speaker=speaker, truncation=truncation)
+        said, who = divmod(int(voices.classes(1, seed=turn, digit=digit, speaker=speaker)), len(SPEAKERS))
+        files.append(folder / f"{turn:08d}.wav")
+        write_wav(files[-1], samples)
+        line = {"file": files[-1].name, "model": voices.record.name, "sha256": voices.record.sha256, "seed": turn}
+        lines.append(json.dumps(line | {"digit": said, "speaker": SPEAKERS[who], "truncation": truncation}))
+    _conclude(folder, lines)
+    return files
+
+
+def _fresh(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / MANIFEST).exists():
+        raise UnpoolError(f"{folder} holds an export already: choose another folder")
+
+
+def _conclude(folder: Path, lines: list[str]) -> None:
     with atomic(folder / MANIFEST) as beside:
         beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return files
 
 
 def again(line: str | dict[str, Any], generation: Generation | None = None) -> Picture:

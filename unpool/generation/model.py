@@ -166,3 +166,22 @@ class LatentEncoder(_Judge):
         """(N, channels, *size) in [0, 1] -> mean (N, latent), log variance (N, latent)."""
         mean, log_variance = super().forward(picture).chunk(2, dim=1)
         return mean, log_variance.clamp(-10, 10)
+
+
+@torch.no_grad()
+def settle(generator: Generator, encoder: LatentEncoder, examples: Tensor, labels: Tensor) -> None:
+    """Let the generator's standard normal latents mean those that real examples (N, channels, *size) have.
+
+    After a short variational training these are Gaussian well enough, but neither centred nor of unit variance: the
+    mean of each class and the covariance within classes are worked into the generator's first layer.
+    labels: (N,) int64; zeros where there are no classes.
+    """
+    device = generator.root.weight.device
+    found = [encoder(part.to(device)) for part in examples.split(100)]
+    mean, log_variance = (torch.cat(one).double().cpu() for one in zip(*found))
+    own = [mean[labels == c] for c in range(max(generator.classes, 1))]
+    means = torch.stack([(of_class if len(of_class) else mean).mean(0) for of_class in own])
+    within = mean - means[labels]
+    covariance = within.T @ within / len(within) + torch.diag(log_variance.exp().mean(0))
+    factor = torch.linalg.cholesky(covariance).float()
+    generator.take_over(means.float().to(device), factor.to(device))

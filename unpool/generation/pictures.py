@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from unpool.errors import DataError
 from unpool.train.data.build import built
@@ -31,6 +33,10 @@ class Pictures:
 
     def name(self, index: int) -> str:
         return self.names[index]
+
+    def tensor(self, chosen: np.ndarray) -> Tensor:
+        """These pictures as (N, C, H, W) in [0, 1]."""
+        return torch.from_numpy(self.pictures[chosen]).permute(0, 3, 1, 2).float() / 255
 
     def sample(self, index: int, rng: np.random.Generator) -> Mapping[str, Any]:
         picture = self.pictures[index]

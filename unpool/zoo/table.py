@@ -10,7 +10,7 @@ PREDICTORS = {
     "autoencoders": "unpool.autoencoders.api:Coder",
     "explanation": "unpool.explanation.predictors:predictor",
     "restoration": "unpool.restoration.api:Predictor",
-    "generation": "unpool.generation.api:Generation",
+    "generation": "unpool.generation.api:predictor",
     "faces": "unpool.faces.api:predictor",
     "codec": "unpool.codec.api:PictureCodec",
 }

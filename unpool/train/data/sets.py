@@ -196,6 +196,17 @@ _SETS = (
             ),
         ),
     ),
+    DataSet(
+        name="wordnet",
+        title="WordNet 3.0, whose 117,659 definitions are a text to learn from",
+        folders=("text/wordnet", "wordnet"),
+        contains="data.noun, data.verb, data.adj, data.adv",
+        page="https://wordnet.princeton.edu/download/current-version",
+        licence="WordNet licence (free for any use)",
+        use="train and test",
+        installed=("/usr/share/wordnet",),
+        package="wordnet-base",
+    ),
 )
 
 SETS: dict[str, DataSet] = {one.name: one for one in _SETS}
