@@ -182,7 +182,8 @@ def ray_here(cores: int) -> Iterator[None]:
 def _cluster(address: str) -> Iterator[None]:
     """A cluster that runs already."""
     try:
-        ray.init(address, **_QUIET)
+        with _hushed():
+            ray.init(address, **_QUIET)
     except (ConnectionError, RuntimeError, ray.exceptions.RayError) as error:
         raise UnpoolError(f"there is no Ray cluster at {address} ({' '.join(str(error).split())[:200]})") from None
     try:
