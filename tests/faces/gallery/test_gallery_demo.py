@@ -39,7 +39,9 @@ def colours(monkeypatch):
     monkeypatch.setattr("unpool.faces.api.gallery_embedder", Colours)
     monkeypatch.setattr(demo, "gallery_embedder", Colours)
     monkeypatch.setattr(demo, "embed", embed)
-    monkeypatch.setattr(demo, "generate", lambda *_, **__: [flat(250, 120, 120), flat(120, 250, 120)])
+    made = [flat(250, 120, 120), flat(120, 250, 120)]
+    coder = SimpleNamespace(module=SimpleNamespace(code=4), decode=lambda codes: made)
+    monkeypatch.setattr(demo, "load", lambda name: coder)
     monkeypatch.setattr(demo, "shipped", lambda: {demo.GENERATOR: None})
 
 

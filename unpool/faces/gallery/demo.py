@@ -3,27 +3,29 @@
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from unpool.errors import GalleryError
 from unpool.faces.api import Face, embed, gallery_embedder
 from unpool.faces.gallery.answers import Identification
 from unpool.faces.gallery.embedder import Seen
 from unpool.faces.gallery.gallery import Gallery
-from unpool.generation.api import generate
 from unpool.images.page import Page
 from unpool.images.picture import Picture
 from unpool.images.resampling import imresize
 from unpool.train.data.faces import MARGIN
 from unpool.train.data.faces import SIZE as SIDE
+from unpool.zoo.loading import load
 from unpool.zoo.weights import shipped
 
-GENERATOR = "generation/faces"
+GENERATOR = "autoencoders/faces"
 _DECOYS = 4
-_DRAWN = 32  # generated faces among which decoys are looked for that are good enough
+_DRAWN = 16  # random codes among whose faces decoys are looked for that are good enough
 _SMALL = 24  # pixels of the face that asks
 
 
 class _Aligned:
-    """The recogniser on faces that are aligned already: a generated face stands where a found one would."""
+    """The recogniser on faces that are aligned already: a made face stands where a found one would."""
 
     def __init__(self) -> None:
         recogniser = gallery_embedder()
@@ -61,8 +63,9 @@ def section(page: Page, name: str, picture: Picture, clean: Picture, face: Face)
             return
     page.subsection(
         "Who is this, or nobody we know",
-        f"{len(decoys)} generated faces, which are nobody's, were enrolled with one picture each. The photograph, its "
-        f"face {_SMALL} pixels small, came twice: as a stranger's, and after {name} was enrolled with the good face.",
+        f"{len(decoys)} faces made of random codes, which are nobody's, were enrolled with one picture each. The "
+        f"photograph, its face {_SMALL} pixels small, came twice: as a stranger's, and after {name} was enrolled with the "
+        "good face.",
     )
     enrolled = [*((one, f"{_decoy(i)}\nenrolled") for i, one in enumerate(decoys)), (clean, f"{name}\nenrolled later")]
     page.figure(enrolled, size="small", pixelated=True)
@@ -79,9 +82,11 @@ def section(page: Page, name: str, picture: Picture, clean: Picture, face: Face)
 
 
 def _good(embedder: _Aligned) -> list[Picture]:
-    """Generated faces in the framing of aligned ones, those that are taken for faces."""
+    """Faces of random codes in the framing of aligned ones, those that are taken for faces."""
     faces = []
-    for made in generate(GENERATOR, _DRAWN, truncation=0.8):
+    coder = load(GENERATOR)
+    codes = np.random.default_rng(0).normal(size=(_DRAWN, coder.module.code))
+    for made in coder.decode(codes.astype(np.float32)):
         edge = round(MARGIN / SIDE * made.height)
         face = Picture(made.samples[edge:-edge, edge:-edge])
         if embedder.faces(face)[0].reason is None:
