@@ -64,8 +64,8 @@ def section(page: Page, name: str, picture: Picture, clean: Picture, face: Face)
     page.subsection(
         "Who is this, or nobody we know",
         f"{len(decoys)} faces made of random codes, which are nobody's, were enrolled with one picture each. The "
-        f"photograph, its face {_SMALL} pixels small, came twice: as a stranger's, and after {name} was enrolled with the "
-        "good face.",
+        f"photograph, its face {_SMALL} pixels small, came twice: as a stranger's, and after {name} was enrolled with "
+        "the good face.",
     )
     enrolled = [*((one, f"{_decoy(i)}\nenrolled") for i, one in enumerate(decoys)), (clean, f"{name}\nenrolled later")]
     page.figure(enrolled, size="small", pixelated=True)
