@@ -17,7 +17,7 @@ from unpool.generation.waveform import FRAMES, Spectrogram
 from unpool.zoo.loading import load
 from unpool.zoo.weights import shipped
 
-_TRAINED = 600  # steps of each training that compares spectrograms with waveforms
+_TRAINED = 400  # steps of each training that compares spectrograms with waveforms
 _GRIFFIN_LIM = 20
 
 Report = Callable[[str], None]
