@@ -83,7 +83,7 @@ def test_transforms_of_tiles_are_those_of_the_whole_picture(codec, photo):
 
 @pytest.mark.skipif(api.MODEL not in shipped(), reason="the codec's weights are not here")
 def test_steps_across_tiles_are_as_elsewhere():
-    assert seams(api.load_codec(), Picture(np.ascontiguousarray(coffee()[:384, :512]))) <= 1.02
+    assert seams(api.load_codec(), Picture(np.ascontiguousarray(coffee()[:384, :512]))) <= 1.05
 
 
 def test_threads_layout_and_precision_change_no_latent(codec, photo):

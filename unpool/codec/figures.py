@@ -45,7 +45,7 @@ def speed(codec: api.PictureCodec, picture: Picture) -> dict[str, float]:
 
 
 def sizes(codec: api.PictureCodec, pictures: Sequence[Picture]) -> dict[str, float]:
-    """Real files against the network's own estimate, and lossless files against PNG and WebP, over all pictures."""
+    """Real files against the network's own estimate, and lossless files against PNG and WebP, over these pictures."""
     estimates = sum(_estimate(codec, one) for one in pictures)
     real = 8 * sum(len(codec.compress(one, 50, effort=1)) for one in pictures)
     exact = sum(len(api.compress_lossless(one)) for one in pictures)
@@ -96,7 +96,7 @@ def seams(codec: api.PictureCodec, picture: Picture) -> float:
 
     Divided by the same figure of the picture in one tile: what lies at those places by chance is not counted.
     """
-    whole, tiled = (_step_ratio(codec.decompress(codec.compress(picture, 30, tile=side))) for side in (2048, TILE))
+    whole, tiled = (_step_ratio(codec.decompress(codec.compress(picture, 50, tile=side))) for side in (2048, TILE))
     return tiled / whole
 
 

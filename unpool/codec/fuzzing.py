@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.torch import save as to_bytes
 
 from unpool.codec import api, container
@@ -80,6 +81,7 @@ def child(request: str) -> None:
     """What the child process does: limits first, then one mutation after the other."""
     import signal
 
+    torch.set_num_threads(1)  # enough for pictures of 32x32
     codec_file, target, first, last, seed, progress = json.loads(request)
     place = Path(progress).with_name("hostile.safetensors")
     attempt = hostile_files(codec_file) if target == "files" else hostile_weights(codec_file, place)
