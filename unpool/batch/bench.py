@@ -58,7 +58,7 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
             report("two workers")
             two = statistics.median(_steady(folder / "in", folder / f"two-{n}", 2) for n in range(rounds))
         report("each operation on one thread")
-        table = {name: {**_facts(name, folder / "in"), "settings": str(_TABLE[name])} for name in _TABLE}
+        table = {name: {**_facts(name, folder / "in"), "settings": _settings(name)} for name in _TABLE}
         report("kills of a driver and of a worker")
         photographs(folder / "few", 60)
         killed = kills(folder / "few", folder / "killed", ["compress", "--quality", "50"], part=5)
@@ -141,6 +141,10 @@ def _facts(name: str, folder: Path) -> dict[str, float]:
         seconds.append(time.perf_counter() - began)
         sizes.append(len(result) if result is not None else 4 * len(facts["code"]))
     return {"seconds_a_picture": statistics.median(seconds[1:]), "bytes_a_result": statistics.mean(sizes)}
+
+
+def _settings(name: str) -> str:
+    return " ".join(f"{key}={value}" for key, value in _TABLE[name].items())
 
 
 def kills(folder: Path, out: Path, arguments: Sequence[str], part: int) -> dict[str, int]:
