@@ -13,7 +13,7 @@ from unpool.restoration.loss import charbonnier
 from unpool.restoration.task import Restore, RestoreOptions
 from unpool.train import recipe as recipes
 from unpool.train.loop import train
-from unpool.zoo.weights import load_module
+from unpool.zoo.weights import load_module, read_record
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +94,13 @@ def test_a_run_can_go_on_from_trained_weights(folder):
     trained, _ = load_module("restoration/sr-x4")
     picture = torch.rand(1, 3, 9, 8)
     assert torch.equal(started.networks["restorer"](picture), trained(picture))
+
+
+def test_the_record_counts_what_the_beginning_had_cost(folder, tmp_path):
+    small = ["channels=4", "blocks=1", "patch=16", "batch=4", "workers=0", "evaluate_every=20"]
+    train(recipes.load("restoration/sr-x4", small), tmp_path / "first", data=folder, steps=3, device="cpu")
+    begun = [*small, f"start={tmp_path / 'first' / 'sr-x4.safetensors'}"]
+    train(recipes.load("restoration/sr-x4", begun), tmp_path / "second", data=folder, steps=2, device="cpu")
+    first, second = (read_record(tmp_path / name / "sr-x4.safetensors").budget for name in ("first", "second"))
+    assert (first.pictures, first.earlier_pictures) == (12, None)
+    assert (second.pictures, second.earlier_pictures) == (8, 12)

@@ -84,7 +84,7 @@ class TrainAutoencoder(Task):
         except (TypeError, ValueError) as error:
             raise RecipeError(f"options.network: {self.cls.__name__} does not take it ({error})") from None
         if options.start is not None:
-            take_over(network, options.start)
+            self.went_on_from = take_over(network, options.start)
         elif network.grid:
             network.start_linear(*self._plain())
         self.network = network

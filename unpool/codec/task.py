@@ -87,7 +87,8 @@ class Compress(Task):
         self.crops = PhotoCrops(data, options.crop)
         self.codec = Codec(**options.network())
         if options.start is not None:
-            self.codec.load_state_dict(unpacked_state(load_module(options.start)[0]))
+            trained, self.went_on_from = load_module(options.start)
+            self.codec.load_state_dict(unpacked_state(trained))
         else:
             start_from_components(self.codec, self._patches())
         self.networks = {"codec": self.codec}

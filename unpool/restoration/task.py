@@ -83,7 +83,7 @@ class Restore(Task):
         self.config = options.model_dump(include={"scale", "down", "channels", "blocks", "upsampler"})
         restorer = Restorer(**self.config, reparameterised=options.reparameterised)
         if options.start is not None:
-            take_over(restorer, options.start)
+            self.went_on_from = take_over(restorer, options.start)
         self.networks = {"restorer": restorer}
         self.optimisers = {"restorer": ["restorer"]}
         self.figures: dict[str, float] = {}

@@ -24,7 +24,7 @@ from unpool.train.machines import (
 )
 from unpool.train.recipe import Budget, Recipe
 from unpool.train.schedule import Clock, learning_rate
-from unpool.train.ship import hardware, write_weights
+from unpool.train.ship import earlier, hardware, write_weights
 from unpool.train.state import State
 from unpool.train.watch import Watch
 
@@ -272,4 +272,5 @@ class _Run:
             "threads": torch.get_num_threads(),
             "precision": str(self.fabric._precision.precision),
             "seed": self.recipe.seed,
+            **earlier(self.task.went_on_from),
         }

@@ -29,6 +29,17 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
+def earlier(record: Record | None) -> dict[str, float]:
+    """What the weights that a run went on from had cost, and those before them: fields of the new budget."""
+    if record is None:
+        return {}
+    spent = record.budget
+    return {
+        "earlier_pictures": (spent.pictures or 0) + (spent.earlier_pictures or 0),
+        "earlier_minutes": round((spent.minutes or 0) + (spent.earlier_minutes or 0), 2),
+    }
+
+
 def write_weights(task: Task, recipe: Recipe, folder: Path, figures: dict[str, float], spent: dict[str, Any]) -> Path:
     """Write the network a task exports to `folder`, with the task's words and the run's numbers in its record.
 

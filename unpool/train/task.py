@@ -10,6 +10,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from unpool.zoo.record import Record
+
 
 class Options(BaseModel):
     """A task's settings, filled in by a recipe. Subclass it and add fields; an unknown key is an error."""
@@ -46,6 +48,7 @@ class Task:
     Subclasses set in `__init__`:
         networks: name -> module. All of them are moved, averaged, saved and resumed.
         optimisers: optimiser name -> names of the networks whose parameters it steps, in the order they are made.
+        went_on_from: the record of trained weights that the networks begin from, if any.
     Class attributes:
         Options: the settings a recipe may give.
         input_range: batch key -> (low, high), checked on the first batch.
@@ -56,6 +59,7 @@ class Task:
 
     networks: dict[str, nn.Module]
     optimisers: dict[str, list[str]]
+    went_on_from: Record | None = None
 
     def __init__(self, options: Any, data: Path | None = None) -> None:
         self.options = options

@@ -40,6 +40,8 @@ class Budget(_Frozen):
     threads: int | None = None
     precision: str | None = None
     seed: int | None = None
+    earlier_pictures: int | None = None  # what the weights that the run went on from had cost, and those before them
+    earlier_minutes: float | None = None
 
 
 class Record(_Frozen):

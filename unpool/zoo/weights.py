@@ -150,11 +150,16 @@ def load_module(name_or_path: Path | str) -> tuple[nn.Module, Record]:
     return module.eval().requires_grad_(False), record
 
 
-def take_over(network: nn.Module, name_or_path: Path | str) -> None:
-    """Copy a trained model's tensors into `network`, to train it further; `ModelError` if names or shapes differ."""
+def take_over(network: nn.Module, name_or_path: Path | str) -> Record:
+    """Copy a trained model's tensors into `network`, to train it further; `ModelError` if names or shapes differ.
+
+    Returns the trained model's record.
+    """
+    trained, record = load_module(name_or_path)
     try:
-        network.load_state_dict(load_module(name_or_path)[0].state_dict())
+        network.load_state_dict(trained.state_dict())
     except RuntimeError:
         raise ModelError(
             f"{name_or_path} has another shape than the network to be trained: give both the same options, or no start"
         ) from None
+    return record
