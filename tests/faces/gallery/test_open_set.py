@@ -24,3 +24,13 @@ def test_rates_of_known_distances():
     right = np.array([True, True, False, True, False, False, False, False])
     assert module._at(near, right, 4, 0.5) == {"rate": 0.5, "false alarms": 0.25}
     assert module._at(near, right, 4, 0.14) == {"rate": 0.25, "false alarms": 0.0}
+
+
+def test_the_interval_holds_the_rate():
+    rng = np.random.default_rng(0)
+    near = np.concatenate([rng.uniform(0, 1.2, 300), rng.uniform(1, 2, 300)])
+    right = np.arange(600) < 300
+    row = module._rates(near, right, 300)
+    assert row["false alarms"] <= 0.01
+    assert row["low"] < row["rate"] < row["high"]
+    assert row["rate"] > 0.75

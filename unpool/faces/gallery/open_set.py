@@ -45,13 +45,14 @@ def open_set(people: int, data: Path | None, report: Callable[[str], None]) -> d
         report(str(error))
     for peer in peers:
         for size in (112, _SMALL):
-            rows[f"{peer.name} {size}"] = _rates(peer, faces, size, len(enrolled), len(known))
+            near, right = _nearest(peer, faces, size, len(enrolled), len(known))
+            rows[f"{peer.name} {size}"] = _rates(near, right, len(known))
+            if peer.name == "dlib":
+                rows[f"dlib {size}, at {_DLIB_USUAL}"] = _at(near, right, len(known), _DLIB_USUAL**2)
+            elif recogniser.calibration is not None:
+                limit = 2 - 2 * recogniser.calibration.gallery_threshold(_FALSE_ALARMS, len(enrolled))
+                rows[f"{peer.name} {size}, as calibrated"] = _at(near, right, len(known), limit)
         report(f"{peer.name} measured")
-    if recogniser.calibration is not None:
-        for size in (112, _SMALL):
-            near, right = _nearest(peers[0], faces, size, len(enrolled), len(known))
-            limit = 2 - 2 * recogniser.calibration.gallery_threshold(_FALSE_ALARMS, len(enrolled))
-            rows[f"unpool {size}, as calibrated"] = _at(near, right, len(known), limit)
     figures = dict.fromkeys(_FIELDS)
     for field, row in zip(_FIELDS, ("unpool 112", f"unpool {_SMALL}", "dlib 112")):
         if row in rows:
@@ -90,18 +91,14 @@ def _at(near: np.ndarray, right: np.ndarray, known: int, limit: float) -> dict[s
     return {"rate": float((accepted & right)[:known].mean()), "false alarms": float(accepted[known:].mean())}
 
 
-def _rates(peer: Peer, faces: torch.Tensor, size: int, enrolled: int, known: int) -> dict[str, float]:
-    """The rate at 1 % false alarms with its 95 % interval (people drawn with replacement), and for dlib at 0.6."""
-    near, right = _nearest(peer, faces, size, enrolled, known)
+def _rates(near: np.ndarray, right: np.ndarray, known: int) -> dict[str, float]:
+    """The rate at 1 % false alarms with its 95 % interval: people drawn with replacement."""
     row = _at(near, right, known, np.quantile(near[known:], _FALSE_ALARMS, method="lower"))
     rng = np.random.default_rng(0)
     drawn = []
     for _ in range(1000):
-        ours_, theirs = rng.integers(0, known, known), rng.integers(known, len(near), len(near) - known)
+        mine, theirs = rng.integers(0, known, known), rng.integers(known, len(near), len(near) - known)
         limit = np.quantile(near[theirs], _FALSE_ALARMS, method="lower")
-        drawn.append(float((right[ours_] & (near[ours_] <= limit)).mean()))
+        drawn.append(float((right[mine] & (near[mine] <= limit)).mean()))
     row["low"], row["high"] = (float(q) for q in np.quantile(drawn, [0.025, 0.975]))
-    if peer.name == "dlib":
-        usual = _at(near, right, known, _DLIB_USUAL**2)
-        row |= {"rate at 0.6": usual["rate"], "false alarms at 0.6": usual["false alarms"]}
     return row

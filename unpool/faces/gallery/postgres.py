@@ -141,7 +141,7 @@ class PostgresStore(Store):
             many = len(people) > max(1000, before // 4)
             if many:
                 # What the graph takes: beyond this memory building becomes many times slower.
-                graph = (before + len(people)) * (4 * self.identity.dimension + 1500)
+                graph = (before + len(people)) * (4 * self.identity.dimension + 2000)
                 self._db.execute(f"SET LOCAL maintenance_work_mem = '{max(64, min(graph >> 20, 8192))}MB'".encode())
                 self._db.execute("DROP INDEX unpool.person_template")
                 known = {row[0] for row in self._db.execute("SELECT name FROM unpool.person")}
