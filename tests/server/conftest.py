@@ -41,7 +41,7 @@ def picture():
 
 @pytest.fixture
 def settings(tmp_path):
-    limits = Limits(body_bytes=100_000, pixels=10_000, seconds=60, queue=4)
+    limits = Limits(body_bytes=150_000, pixels=40_000, seconds=60, queue=4)
     return Settings(keys=tmp_path / "keys.db", galleries=tmp_path / "galleries", limits=limits, embedder=Toy())
 
 

@@ -66,7 +66,7 @@ def test_hosts_and_origins(client):
 
 
 def test_bodies(client, picture):
-    assert client.post("/v1/explain", content=b"x" * 100_001).status_code == 413
+    assert client.post("/v1/explain", content=b"x" * 150_001).status_code == 413
 
     def endless():
         for _ in range(20):
@@ -77,7 +77,7 @@ def test_bodies(client, picture):
     answer = client.post("/v1/explain", content=b"hello, I am a text")
     assert answer.status_code == 422
     assert set(answer.json()) == {"error"}
-    large = picture(0, size=(101, 100))
+    large = picture(0, size=(201, 200))
     assert "pixels" in client.post("/v1/explain", content=large).json()["error"]
     unknown = client.post("/v1/explain?method=magic", content=picture(0))
     assert unknown.status_code == 422

@@ -9,12 +9,17 @@ app = typer.Typer(add_completion=False)
 
 
 def benches() -> dict[str, str]:
-    """What can be measured: the name of every package of unpool that has a `bench.py`, and that module."""
+    """What can be measured: the name of every package of unpool that has a `bench.py` (the server's is its command's),
+    and that module."""
     import unpool
 
     folder = Path(unpool.__file__).parent
     found = [path for path in folder.rglob("bench.py") if path.parent.name != "cli"]
-    return {p.parent.name: ".".join(("unpool", *p.relative_to(folder).with_suffix("").parts)) for p in sorted(found)}
+    names = {"server": "serve"}
+    return {
+        names.get(p.parent.name, p.parent.name): ".".join(("unpool", *p.relative_to(folder).with_suffix("").parts))
+        for p in sorted(found)
+    }
 
 
 @app.command()

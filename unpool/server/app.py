@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from unpool import __version__
 from unpool.server import galleries
-from unpool.server.guard import Counts, add_guards
+from unpool.server.guard import Counts, Door, add_guards
 from unpool.server.keys import KeyStore
 from unpool.server.pictures import models, offered
 from unpool.server.work import Desk, Limits
@@ -73,7 +73,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.ready = False
     hosts = frozenset((*LOOPBACK, *settings.hosts))
-    add_guards(app, KeyStore(settings.keys), desk, counts, hosts, settings.open_paths, settings.log)
+    door = Door(KeyStore(settings.keys), hosts, settings.limits.body_bytes, settings.open_paths, settings.log)
+    add_guards(app, door, counts)
 
     @app.get("/healthz", summary="Is the process alive?")
     def healthz() -> dict[str, str]:

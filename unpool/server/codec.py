@@ -90,6 +90,6 @@ def _peer(picture: Picture, codec: str, quality: float, size: int | None) -> byt
     best = search(lambda tenths: len(encoded(tenths // 10)), size, tolerance=0.01, never_above=True)
     if best.value > size:
         raise PictureError(
-            f"{codec} cannot make this picture so small: at its lowest quality it has {best.value:.0f} B"
+            f"{codec} cannot make this picture so small: its lowest quality needs {best.value:.0f} bytes"
         )
     return encoded(best.tenths // 10)

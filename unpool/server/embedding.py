@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import torch
 from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
 
 from unpool.errors import ModelError, PictureError
 from unpool.faces.api import align
@@ -37,14 +38,14 @@ def router(desk: Desk, device: str) -> APIRouter:
         request: Request,
         model: Annotated[str, Query(max_length=80, examples=known)] = known[-1],
         find_face: Annotated[bool, Query(alias="align", description="Find and align the largest face first.")] = False,
-    ) -> dict[str, Any]:
+    ) -> JSONResponse:
         if model not in known:  # a path of the server's disk is not the caller's to name
             raise ModelError(f"there is no model {model!r} that makes codes; there are: {', '.join(known)}")
         if find_face and "detection" not in offered():
             raise ModelError("no detector of faces is installed: send aligned faces")
         data = await body_of(request, desk.limits.body_bytes)
-        prepare = partial(_prepared, model, device, find_face, desk.limits.pixels)
-        return await desk.together((model, find_face), prepare, partial(_codes, model, device), dict, data)
+        prepare = partial(prepared, model, device, find_face, desk.limits.pixels)
+        return await desk.together((model, find_face), prepare, partial(codes, model, device), JSONResponse, data)
 
     return routes
 
@@ -54,7 +55,8 @@ def _loaded(model: str, device: str) -> Any:
     return load(model, device)
 
 
-def _prepared(model: str, device: str, find_face: bool, pixels: int, data: bytes) -> Picture:
+def prepared(model: str, device: str, find_face: bool, pixels: int, data: bytes) -> Picture:
+    """The picture of a body as the model takes it."""
     picture = read(data, max_pixels=pixels)
     if model == RECOGNISER:
         if find_face:
@@ -65,10 +67,11 @@ def _prepared(model: str, device: str, find_face: bool, pixels: int, data: bytes
     return _loaded(model, device).face_of(picture) if find_face else picture
 
 
-def _codes(model: str, device: str, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+def codes(model: str, device: str, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+    """The answers for several pictures, from one pass of the network."""
     made = _loaded(model, device)
     if model != RECOGNISER:
         return [{"model": model, "code": code} for code in made.encode(list(pictures)).tolist()]
     crops = torch.cat([imresize(picture.rgb(), size=(SIZE, SIZE)).clamp(0, 1) for picture in pictures])
-    codes, qualities = made.embed_crops(crops)
-    return [{"model": model, "code": c, "quality": q} for c, q in zip(codes.tolist(), qualities.tolist())]
+    vectors, qualities = made.embed_crops(crops)
+    return [{"model": model, "code": c, "quality": q} for c, q in zip(vectors.tolist(), qualities.tolist())]

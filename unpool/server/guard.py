@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unpool.errors import UnpoolError
 from unpool.server.keys import KeyStore
@@ -53,63 +54,83 @@ class Counts:
         )
 
 
-def add_guards(
-    app: FastAPI,
-    keys: KeyStore,
-    desk: Desk,
-    counts: Counts,
-    hosts: frozenset[str],
-    open_paths: frozenset[str],
-    log: bool,
-) -> None:
-    """Check every request before a route sees it, and count it after, and log it if asked to.
+@dataclass(frozen=True)
+class Door:
+    """Who is let in.
 
-    `open_paths` need no key.
+    Attributes:
+        keys: the keys there are.
+        hosts: names that the server answers to.
+        body_bytes: the largest body.
+        open_paths: paths that need no key, beside those of health.
+        log: whether a line is written for every request.
     """
-    open_paths |= OPEN
 
-    @app.middleware("http")
-    async def guard(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-        began = time.perf_counter()
-        refusal = _refusal(request, keys, desk.limits.body_bytes, hosts, open_paths)
-        response = refusal if refusal is not None else await proceed(request)
-        route = request.scope.get("route")
-        name = getattr(route, "path", "none")
-        spent = time.perf_counter() - began
-        counts.requests.labels(name, str(response.status_code)).inc()
-        counts.seconds.labels(name).observe(spent)
-        if log:
-            _log(method=request.method, route=name, status=response.status_code, seconds=round(spent, 4))
-        return response
+    keys: KeyStore
+    hosts: frozenset[str]
+    body_bytes: int
+    open_paths: frozenset[str]
+    log: bool
 
+
+class Guard:
+    """Checks every request before a route sees it; counts it after, and logs it."""
+
+    def __init__(self, app: ASGIApp, door: Door, counts: Counts) -> None:
+        self.app, self.door, self.counts = app, door, counts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await (_refusal(Request(scope), self.door) or self.app)(scope, receive, sending)
+        finally:
+            name = getattr(scope.get("route"), "path", "none")
+            spent = time.perf_counter() - began
+            self.counts.requests.labels(name, str(status)).inc()
+            self.counts.seconds.labels(name).observe(spent)
+            if self.door.log:
+                _log(method=scope["method"], route=name, status=status, seconds=round(spent, 4))
+
+
+def add_guards(app: FastAPI, door: Door, counts: Counts) -> None:
+    """Put the guard in front of every route, and turn what goes wrong behind it into one line of JSON."""
+    app.add_middleware(Guard, door=door, counts=counts)
     app.add_exception_handler(UnpoolError, _mistake)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _failure)
 
 
-def _refusal(
-    request: Request, keys: KeyStore, body_bytes: int, hosts: frozenset[str], open_paths: frozenset[str]
-) -> Response | None:
+def _refusal(request: Request, door: Door) -> Response | None:
     # A page elsewhere that makes a name of its own point at this machine (DNS rebinding) shows that name as Host.
-    if _host(request.headers.get("host", "")) not in hosts:
+    if _host(request.headers.get("host", "")) not in door.hosts:
         return answer(421, "this server does not answer to that host name: start it with --host-name")
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         return answer(403, "calls from pages of other origins are refused")
     path = request.url.path
-    if path in open_paths:
+    if path in OPEN or path in door.open_paths:
         return None
     text = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", "")
-    key = keys.find(text) if text else None
+    key = door.keys.find(text) if text else None
     if key is None:
         return answer(401, "give a key: Authorization: Bearer KEY", **{"WWW-Authenticate": "Bearer"})
     scope = scope_of(path)
     if scope is not None and not key.allows(scope):
         return answer(403, f"this key does not open the scope {scope}")
     length = request.headers.get("content-length")
-    if length is not None and (not length.isdigit() or int(length) > body_bytes):
-        return answer(413, f"the body is larger than {body_bytes:,} bytes")
+    if length is not None and (not length.isdigit() or int(length) > door.body_bytes):
+        return answer(413, f"the body is larger than {door.body_bytes:,} bytes")
     return None
 
 

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
 from unpool.errors import UnpoolError
 
@@ -47,6 +48,8 @@ class KeyStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._kept: tuple[int, sqlite3.Connection] | None = None  # the file's number, and the connection that looks
+        self._lock = Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as db:
             db.execute(
@@ -62,6 +65,18 @@ class KeyStore:
                 yield db
         except sqlite3.Error as error:
             raise UnpoolError(f"{self.path} cannot be used for keys: {error}") from None
+
+    @contextmanager
+    def _looking(self) -> Iterator[sqlite3.Connection]:
+        """A connection kept from one look to the next, as long as the file is the same."""
+        with self._lock:
+            try:
+                number = self.path.stat().st_ino
+                if self._kept is None or self._kept[0] != number:
+                    self._kept = (number, sqlite3.connect(self.path, timeout=10, check_same_thread=False))
+                yield self._kept[1]
+            except (OSError, sqlite3.Error) as error:
+                raise UnpoolError(f"{self.path} cannot be used for keys: {error}") from None
 
     def make(self, scopes: Sequence[str]) -> str:
         """Make a key and return it: the only time it is seen.
@@ -85,8 +100,9 @@ class KeyStore:
         """The key that `text` is, or None; compared in constant time."""
         prefix, _, rest = text.partition("_")
         key_id, _, secret = rest.partition("_")
-        with self._open() as db:
-            row = db.execute("SELECT id, scopes, made, revoked, secret FROM key WHERE id = ?", (key_id,)).fetchone()
+        query = "SELECT id, scopes, made, revoked, secret FROM key WHERE id = ?"
+        with self._looking() as db:
+            row = db.execute(query, (key_id,)).fetchone()
         stored = row[4] if row else bytes(32)
         right = hmac.compare_digest(stored, _hash(secret))
         if not right or prefix != "unp" or row is None or row[3] is not None:

@@ -47,8 +47,8 @@ def router(desk: Desk, device: str) -> APIRouter:
         form: InFormat = "png",
     ) -> Response:
         data = await body_of(request, desk.limits.body_bytes)
-        decode = partial(_decoded, desk.limits.pixels, scale)
-        finish = partial(_answer, form)
+        decode = partial(decoded, desk.limits.pixels, scale)
+        finish = partial(answer, form)
         if task != "auto" and len(data) <= SMALL_BODY:
             work = partial(together, scale=scale, task=task, strength=strength, device=device)
             return await desk.together((task, scale, strength, form), decode, work, finish, data)
@@ -91,14 +91,16 @@ def router(desk: Desk, device: str) -> APIRouter:
     return routes
 
 
-def _decoded(pixels: int, scale: float | None, data: bytes) -> Picture:
+def decoded(pixels: int, scale: float | None, data: bytes) -> Picture:
+    """The picture of a body, if it and the result keep within so many pixels."""
     picture = read(data, max_pixels=pixels)
     if picture.height * picture.width * (scale or 1) ** 2 > pixels:
         raise PictureError(f"the result would have more than {pixels:,} pixels: give a smaller scale")
     return picture
 
 
-def _answer(form: Format, done: Restored) -> Response:
+def answer(form: Format, done: Restored) -> Response:
+    """What is sent back."""
     found = {} if done.found is None else {"X-Unpool-Found": str(done.found)}
     return picture_answer(done.picture, form, {"X-Unpool-Steps": "; ".join(done.steps), **found})
 
