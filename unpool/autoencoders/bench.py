@@ -31,6 +31,7 @@ from unpool.zoo.measure import interleaved
 SIZE, NUMBERS = 64, 64
 CODE_SIZES = (8, 16, 32, 64, 128, 256, 512)
 MODELS = {"conv": "faces", "denoising": "faces-denoising", "supervised": "faces-supervised"}
+_REFINE = 8
 _QUICK = {"held_out": 400, "lfw_pairs_each": 30, "fisher_components": 192}
 
 
@@ -89,6 +90,8 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
 def _reconstruction(coders: Mapping[str, Coder], pca: Eigenfaces, pictures: Tensor, sizes: list[int]) -> dict[str, Any]:
     codes = {name: coder.encode(pictures) for name, coder in coders.items()}
     table = {name: _quality(coders[name].decode_tensor(code), pictures) for name, code in codes.items()}
+    better = coders["conv"].encode(pictures, refine=_REFINE)
+    table[f"conv refined in {_REFINE} steps"] = _quality(coders["conv"].decode_tensor(better), pictures)
     bytes_, low, step = to_8_bit(codes["conv"])
     table["conv in 8 bit"] = _quality(coders["conv"].decode_tensor(low + step * bytes_), pictures)
     every = pca.encode(pictures)
