@@ -1,6 +1,7 @@
 """/v1/compress and /v1/decompress; and the formats of today, at the same number of bytes."""
 
-from functools import partial
+from bisect import bisect_right
+from functools import lru_cache, partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -9,7 +10,6 @@ from fastapi.responses import Response
 
 from unpool.codec.api import compress, decompress
 from unpool.codec.peers import peers
-from unpool.codec.rate import search
 from unpool.errors import PictureError
 from unpool.images.picture import Picture
 from unpool.images.reading import read
@@ -78,18 +78,11 @@ def _peer(picture: Picture, codec: str, quality: float, size: int | None) -> byt
     """A picture as JPEG or WebP: of a quality, or the best that is no larger than `size`; without its transparency."""
     opaque = picture.with_depth(8)
     pixels = np.ascontiguousarray(np.broadcast_to(opaque.samples, (*opaque.samples.shape[:2], 3)))
-    known: dict[int, bytes] = {}
-
-    def encoded(setting: int) -> bytes:
-        if setting not in known:
-            known[setting] = peers(quick=False)[codec].encode(pixels, setting)
-        return known[setting]
-
+    encoded = lru_cache(partial(peers(quick=False)[codec].encode, pixels))
     if size is None:
         return encoded(round(quality))
-    best = search(lambda tenths: len(encoded(tenths // 10)), size, tolerance=0.01, never_above=True)
-    if best.value > size:
-        raise PictureError(
-            f"{codec} cannot make this picture so small: its lowest quality needs {best.value:.0f} bytes"
-        )
-    return encoded(best.tenths // 10)
+    best = bisect_right(range(1, 101), size, key=lambda setting: len(encoded(setting)))
+    if not best:
+        least = len(encoded(1))
+        raise PictureError(f"{codec} cannot make this picture so small: its lowest quality needs {least} bytes")
+    return encoded(best)
