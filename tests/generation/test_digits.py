@@ -6,7 +6,7 @@ import torch
 
 from unpool.cli.generate import app
 from unpool.errors import DataError, UnpoolError
-from unpool.generation import digits_task
+from unpool.generation import digits_bench, digits_task
 from unpool.generation.digits import SPEAKERS, Denoiser, Judge, Voices, recordings
 from unpool.generation.export import MANIFEST
 from unpool.generation.waveform import BANDS, LENGTH, read_wav, write_wav
@@ -109,6 +109,23 @@ def test_noise_has_the_ratio_asked_for():
     clean = torch.sin(torch.arange(LENGTH) / 5)[None].repeat(3, 1)
     noisy = digits_task.with_noise(clean, torch.tensor([[0.0], [5.0], [10.0]]), torch.Generator().manual_seed(0))
     assert digits_task.snr_db(clean, noisy).numpy() == pytest.approx([0, 5, 10], abs=0.3)
+
+
+def test_bench_hears_and_compares(data, trained, monkeypatch):
+    judge, voices, denoiser = trained
+    files = {"generation/digit-judge": judge, "generation/digits": voices, "generation/digits-denoiser": denoiser}
+    monkeypatch.setattr(digits_bench, "shipped", lambda: files)
+    monkeypatch.setattr(digits_bench, "load", lambda name, device: load(str(files[name]), device))
+    notes: list[str] = []
+    figures = digits_bench.digits(quick=True, data=data, report=lambda _: None, notes=notes)
+    assert not notes
+    assert figures["digit_accuracy_real"] > 0.8
+    assert 0 <= figures["digit_accuracy"] <= 1
+    assert figures["digit_recall_real"] > 0.5
+    assert figures["digits_denoised"]["Wiener filter"]["gain_0_db"] > 3
+    monkeypatch.setattr(digits_bench, "shipped", lambda: {})
+    assert digits_bench.digits(quick=True, data=data, report=lambda _: None, notes=notes)["digit_recall"] is None
+    assert "no weights" in notes[0]
 
 
 def _run(*arguments):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from unpool.generation.features import features, fid, kid, nearest, precision_recall
+from unpool.generation.features import features, fid, kid, nearest, precision_recall, sharpness
+from unpool.zoo.weights import shipped
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +51,21 @@ def test_features_of_grey_and_colour():
     found = features(pictures)
     assert found.shape == (2, 1280)
     torch.testing.assert_close(found, features(pictures.expand(-1, 3, -1, -1)))
+
+
+def test_sharpness_is_below_one_for_blur_and_above_for_grain():
+    generator = torch.Generator().manual_seed(0)
+    real = torch.rand(4, 3, 16, 16, generator=generator)
+    assert sharpness(real, real) == pytest.approx(1)
+    assert sharpness(real, torch.nn.functional.avg_pool2d(real, 3, 1, 1)) < 0.5
+    assert sharpness(real, real + 0.3 * torch.randn(real.shape, generator=generator)) > 1.2
+    assert sharpness(torch.zeros(1, 1, 4, 4), real) > 1e3
+
+
+def test_clothes_are_seen_by_our_classifier():
+    if "classic/cnn-classifier" not in shipped():
+        pytest.skip("classic/cnn-classifier has no weights here")
+    grey = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    found = features(grey, "fashion")
+    assert found.shape == (3, 512)
+    torch.testing.assert_close(found, features(grey.expand(-1, 3, -1, -1), "fashion"))

@@ -24,7 +24,7 @@ from unpool.zoo.weights import load_module, shipped
 
 Report = Callable[[str], None]
 _STRIDE = 4  # of the checkerboard's frequencies: those of the last two upsamplings
-_QUICK, _MOST = 300, 5000
+_QUICK, _MOST = {"fashion": 1500, "faces": 300}, 5000
 _TRAINED = 250  # steps of each half of the training that compares upsamplings
 
 
@@ -53,7 +53,7 @@ def _against_held_out(name: str, quick: bool, data: Path | None, notes: list[str
         notes.append(str(error))
         return empty
     made = load_generation(name, "cpu")
-    count = min(_QUICK if quick else _MOST, len(held_out))
+    count = min(_QUICK[name] if quick else _MOST, len(held_out))
     real, labels = _drawn(held_out, count, seed=0)
     sets: dict[str, Tensor | None] = {"real": _drawn(training, count, seed=1)[0]}
     sets["ours"] = _generated(made, count, labels)

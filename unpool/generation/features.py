@@ -136,4 +136,4 @@ def sharpness(real: Tensor, made: Tensor) -> float:
     Below 1 the generated ones are blurred, above it they are grainy; features alone forgive either.
     """
     energies = [x.diff(dim=2).square().mean() + x.diff(dim=3).square().mean() for x in (real, made)]
-    return float(energies[1] / energies[0])
+    return float(energies[1] / energies[0].clamp(min=1e-9))
