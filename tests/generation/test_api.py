@@ -7,8 +7,10 @@ from PIL import Image
 
 import unpool
 from unpool.errors import UnpoolError
-from unpool.generation.api import Generation, generate, grid, load_generation
+from unpool.generation.api import Generation, copies, generate, grid, load_generation, pictured
 from unpool.generation.export import MANIFEST, again, animate, export
+from unpool.generation.pictures import Pictures
+from unpool.zoo.weights import shipped
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +120,20 @@ def test_animation_and_grid(made, tmp_path):
 
 def test_load_gives_a_generation(plain):
     assert isinstance(unpool.load(plain, device="cpu"), Generation)
+
+
+def test_the_nearest_training_picture_of_a_training_picture_is_itself(made, monkeypatch):
+    shown = np.random.default_rng(0).integers(0, 256, (7, 16, 16, 3), dtype=np.uint8)
+    known = Pictures(shown, np.zeros(7, np.int64), names=[str(i) for i in range(7)])
+    monkeypatch.setattr("unpool.generation.pictures.pictures", lambda *_: known)
+    monkeypatch.setattr("unpool.generation.features.features", lambda x, of: x.flatten(1))
+    found = copies(made, [shown[5], shown[2]])
+    assert [distance for _, distance in found] == pytest.approx([0, 0], abs=0.02)
+    np.testing.assert_array_equal(found[1][0].samples, shown[2])
+
+
+def test_only_generators_of_pictures_are_offered_as_such():
+    assert set(pictured()) <= {"faces", "fashion"}
+    if "generation/digits" in shipped():
+        with pytest.raises(UnpoolError, match="no pictures"):
+            load_generation("digits", "cpu")
