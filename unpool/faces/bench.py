@@ -20,7 +20,7 @@ from unpool.zoo.measure import macs, parameters
 
 _SIZES = (112, 64, 32, 24, 16, 12)
 _QUICK_SIZES = (112, 32, 16)
-_QUICK_PAIRS = 20  # of each fold
+_QUICK_PAIRS = 15  # of each fold
 _POOR = 24  # pixels at and below which other ways of losing pixels, and one poor face against a good one, are tried
 
 Report = Callable[[str], None]
