@@ -5,6 +5,8 @@ import re
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from unpool.server.app import Settings, create_app
+from unpool.server.keys import KeyStore
 from unpool.studio import page
 
 
@@ -33,3 +35,19 @@ def test_what_is_sent():
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
     assert client.get("/studio/../page.py").status_code == 404
+
+
+def test_only_the_page_is_open(tmp_path):
+    keys = tmp_path / "keys.db"
+    KeyStore(keys).make(["*"])
+    app = create_app(Settings(keys, tmp_path / "galleries", open_paths=frozenset(page.files()), log=False))
+    app.include_router(page.router())
+    client = TestClient(app, base_url="http://127.0.0.1")
+    for place in page.files():
+        assert client.get(place).status_code == 200
+        assert client.get(place, headers={"Host": "evil.example"}).status_code == 421
+    for path, operations in app.openapi()["paths"].items():
+        for method in operations:
+            status = client.request(method, path).status_code
+            assert (status == 401) is (path not in ("/healthz", "/readyz")), path
+    assert client.get("/studio/none.js").status_code == 401

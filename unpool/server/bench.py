@@ -39,7 +39,7 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
     """Figures of a server on this machine, a worker a core, one thread each.
 
     `requests_per_second` and `p99_ms` are those of the last part, restorations of 512x512 and embeddings in turns by as
-    many clients as the queue holds: ten minutes, or ten seconds in a quick run. `overhead_percent` is the server's CPU
+    many clients as the queue holds: ten minutes, or eight seconds in a quick run. `overhead_percent` is the server's CPU
     seconds a request over those of the same work in process, measured in turns, with as many clients as keep every
     worker at work; of the two verbs the worse. The table `cost` also has it for a single client, whose every request
     wakes an idle server. `rss_growth_mb` is memory at the last part's end over that after its first third. `errors` are
@@ -47,7 +47,7 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
     """
     if "recogniser" not in models("faces") or "denoise" not in models("restoration"):
         raise UnpoolError("the bench needs the models faces/recogniser and restoration/denoise")
-    seconds = 3.0 if quick else 20.0
+    seconds = 2.0 if quick else 20.0
     bodies, costs, rows, errors = _bodies(), {}, [], 0
     with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as server:
         for verb in _PATHS:
@@ -60,7 +60,7 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
                 rows.append({"verb": verb, "clients": clients, **found.figures()})
         report("saturation")
         with server.watched() as resident:
-            last = server.run(list(_PATHS), bodies, _QUEUE, 10.0 if quick else 600.0)
+            last = server.run(list(_PATHS), bodies, _QUEUE, 8.0 if quick else 600.0)
     return {
         "requests_per_second": round(len(last.seconds) / last.spent, 2),
         "p99_ms": round(1000 * _percentile(last.seconds, 0.99), 1),

@@ -33,7 +33,7 @@ export async function start(panel) {
         const answer = await call("POST", "/v1/explain", { body: picture.blob, query: { ...common(), style: "seen" } });
         await show($("img", seen), await answer.blob());
       }
-      found = await post("/v1/explain/units", picture.blob, { ...common(), layer: all ? null : layer.value, count: 16, ...at });
+      found = await post("/v1/explain/units", picture.blob, { ...common(), layer: all ? null : layer.value, count: 20, ...at });
       if (stale()) return;
       if (all) settle();
       units(at);
