@@ -17,7 +17,7 @@ def test_two_heads_on_one_encoder():
 
 def test_pooled_features_keep_the_naming_head_small():
     named, bare = (sum(p.numel() for p in FaceDeconv(people=people).parameters()) for people in (200, 0))
-    assert named - bare == 64 * 200 + 200
+    assert named - bare == 8 * 8 * 64 * 200 + 200
     assert 60 * 60 * 64 * 200 > 46e6  # weights of the head that the documents flatten into
 
 
