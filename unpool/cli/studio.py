@@ -23,7 +23,9 @@ def studio(
     Pictures stay on this machine. The page's address holds a token made for this run; it stops working when you stop
     the command.
     """
+    import signal
     import socket
+    import sys
     import tempfile
     import webbrowser
 
@@ -41,6 +43,7 @@ def studio(
     from unpool.server.work import Limits
     from unpool.studio import page
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the token's file is taken away
     with tempfile.TemporaryDirectory(prefix="unpool-studio-") as own, socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

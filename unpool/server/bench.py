@@ -39,8 +39,8 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
     """Figures of a server on this machine, a worker a core, one thread each.
 
     `requests_per_second` and `p99_ms` are those of the last part, restorations of 512x512 and embeddings in turns by as
-    many clients as the queue holds: ten minutes, or eight seconds in a quick run. `overhead_percent` is the server's CPU
-    seconds a request over those of the same work in process, measured in turns, with as many clients as keep every
+    many clients as the queue holds: ten minutes, or eight seconds in a quick run. `overhead_percent` is the server's
+    CPU seconds a request over those of the same work in process, measured in turns, with as many clients as keep every
     worker at work; of the two verbs the worse. The table `cost` also has it for a single client, whose every request
     wakes an idle server. `rss_growth_mb` is memory at the last part's end over that after its first third. `errors` are
     answers but 2xx and 429, of the whole bench.
