@@ -27,6 +27,9 @@ def models(
         bool, typer.Option("--check", help="Load each one, its hash checked; classify labelled photographs.")
     ] = False,
     data: Annotated[Path | None, typer.Option(help="Folder to look for data sets in.")] = None,
+    cards: Annotated[
+        Path | None, typer.Option("--cards", metavar="FILE", help="Write a card of each as Markdown.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """List the models: name, task, size, licence, data, headline figure."""
@@ -44,6 +47,11 @@ def models(
             raise typer.BadParameter(
                 f"no model for {task!r} here; there are models for: {', '.join(tasks) or 'nothing'}"
             )
+    if cards is not None:
+        from unpool.zoo.cards import write_cards
+
+        write_cards(entries, cards)
+        return
     checked = _checked([e.record.name for e in entries], data) if check else {}
     if as_json:
         listed = [e.record.model_dump(mode="json") | {"bytes": e.size} for e in entries]
