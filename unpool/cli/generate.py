@@ -13,7 +13,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def generate(
-    model: Annotated[str, typer.Argument(help="faces, fashion, digits, sentences, or a weight file.")] = "faces",
+    model: Annotated[str, typer.Argument(help="faces, fashion, digits, or a weight file.")] = "faces",
     n: Annotated[int | None, typer.Option("-n", min=1, help="How many; by default 16, or one for a file.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The first picture's seed; each next one has the next.")] = 0,
     label: Annotated[int | None, typer.Option("--class", min=0, help="A class; else they take turns.")] = None,
