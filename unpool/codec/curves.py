@@ -14,7 +14,7 @@ def bd_rate(points: Sequence[Point], reference: Sequence[Point]) -> tuple[float,
     Log-rates are interpolated over quality by PCHIP and averaged over the qualities that both reach. None where the two
     share no quality.
 
-    Example:
+    Examples:
         >>> half = [(0.5, 30.0), (1.0, 33.0), (2.0, 36.0)]
         >>> round(bd_rate(half, [(2 * rate, quality) for rate, quality in half])[0], 6)
         -50.0

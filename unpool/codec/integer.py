@@ -23,7 +23,7 @@ BIAS_UNIT = 32.0
 def round_half_up(x: Tensor) -> Tensor:
     """Round to the nearest integer, halves up, with the gradient of the identity.
 
-    Example:
+    Examples:
         >>> round_half_up(torch.tensor([-0.5, 0.49, 0.5, 2.5]))
         tensor([0., 0., 1., 3.])
     """

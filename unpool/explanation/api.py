@@ -166,7 +166,7 @@ def explain(
     Raises:
         ModelError: an unknown model, method, layer, class or option; or a scripted or compiled network.
 
-    Example:
+    Examples:
         >>> from torch import nn
         >>> net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5))
         >>> found = explain(net, torch.rand(1, 3, 8, 8), target=2, method="guided")

@@ -40,7 +40,7 @@ class DeconvNet(nn.Module):
     Raises:
         ModelError: another kind of layer, or a network that is not sequential; `unpool.explain` takes any network.
 
-    Example:
+    Examples:
         >>> net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2))
         >>> deconvnet = DeconvNet(net)
         >>> features = deconvnet(torch.rand(1, 1, 8, 8))

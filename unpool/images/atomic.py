@@ -20,7 +20,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         UnpoolError: the folder is missing, or `path` is a folder itself.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> place = Path(tempfile.mkdtemp()) / "answer.txt"
         >>> with atomic(place) as beside:

@@ -55,7 +55,7 @@ def levels_of(values: np.ndarray) -> np.ndarray:
 def stretched(levels: np.ndarray, bits: int) -> np.ndarray:
     """Levels of 9 to 16 bits over the full range of 16, to the nearest level.
 
-    Example:
+    Examples:
         >>> stretched(np.array([0, 512, 1023]), 10).tolist()
         [0, 32800, 65535]
     """

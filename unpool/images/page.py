@@ -31,7 +31,7 @@ class Page:
         title: the heading of the page.
         lead: one or two sentences below it.
 
-    Example:
+    Examples:
         >>> page = Page("A title", "What this is.")
         >>> page.section("First", "Some text with `code`.")
         >>> page.table([("PSNR", "31.2 dB")], header=("measure", "value"))

@@ -70,7 +70,7 @@ class Picture:
     def tensor(self, region: tuple[int, int, int, int] | None = None) -> torch.Tensor:
         """The samples as float32 (1, C, H, W) in [0, 1]; of `region` (top, left, height, width) alone where given.
 
-        Example:
+        Examples:
             >>> Picture(np.full((2, 3, 1), 255, np.uint8)).tensor().shape
             torch.Size([1, 1, 2, 3])
         """
@@ -127,7 +127,7 @@ class Picture:
     def with_depth(self, bit_depth: int) -> Picture:
         """The same picture in 8 or 16 bits per sample, rounded to the nearest level.
 
-        Example:
+        Examples:
             >>> Picture(np.full((1, 1, 1), 255, np.uint8)).with_depth(16).samples.item()
             65535
         """

@@ -40,7 +40,7 @@ def read(source: Source, *, max_pixels: int = MAX_PIXELS, keep_location: bool = 
     Raises:
         PictureError: there is nothing there, it is no picture, it is damaged, or it is over the limit.
 
-    Example:
+    Examples:
         >>> read(np.zeros((4, 6, 3), np.uint8))
         Picture(6x4, RGB, 8 bit)
     """

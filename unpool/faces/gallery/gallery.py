@@ -24,7 +24,7 @@ _CANDIDATES = 50  # people whose evidence is weighed against each other
 class Gallery:
     """Known people, in an SQLite file or a PostgreSQL database. Open one with `Gallery.open`.
 
-    Example:
+    Examples:
         with Gallery.open("people.db") as gallery:
             gallery.enroll("Ada Lovelace", ["ada1.jpg", "ada2.jpg"])
             for face in gallery.identify("crowd.jpg"):
