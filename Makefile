@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quiet)  # its progress bars on a terminal alone
 TORCH := $(shell grep -m1 '^torch==' constraints.txt)
 
-.PHONY: demo test everything check clean
+.PHONY: demo test everything check docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/core.done
@@ -19,6 +19,11 @@ check: .venv/everything.done
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy unpool
+
+# The site, in out/site, without a network; a link to nothing or a reference to nothing fails it.
+docs: .venv/everything.done
+	@$(BIN)/unpool models --cards docs/models.md
+	@$(BIN)/zensical build --strict --clean
 
 everything: .venv/everything.done
 
@@ -40,7 +45,7 @@ everything: .venv/everything.done
 
 .venv/everything.done: .venv/core.done
 	@echo "installing every extra, the peers and the test tools"
-	@$(PIP) install -c constraints.txt -e ".[all,bench,test]"
+	@$(PIP) install -c constraints.txt -e ".[all,bench,docs,test]"
 	@touch $@
 
 clean:
