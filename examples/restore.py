@@ -1,4 +1,4 @@
-"""Photographs spoilt on purpose and restored, before and after side by side, in a folder (default: restored)."""
+"""System 3, compression and restoration: photographs spoilt on purpose and mended, and one made small."""
 
 import sys
 from pathlib import Path
@@ -8,24 +8,33 @@ from skimage.data import chelsea, coffee
 
 import unpool
 from unpool.images.degradations import Downscale, GaussianNoise
+from unpool.images.metrics import psnr_rgb
 from unpool.images.picture import Picture
 from unpool.images.resampling import imresize
 
 
-def main(folder: Path) -> None:
-    """Write two pictures, and say what was found and done."""
+def main(folder: Path, side: int = 280) -> None:
+    """Write pictures with before on the left and after on the right, and a compressed file."""
     folder.mkdir(parents=True, exist_ok=True)
     seed = torch.Generator().manual_seed(0)
+    cat, cup = (unpool.read(photo[:side, 60 : 60 + side]) for photo in (chelsea(), coffee()))
 
-    small = Picture.from_tensor(Downscale(4)(unpool.read(chelsea()).tensor(), seed))
+    small = Picture.from_tensor(Downscale(4)(cat.tensor(), seed))
     done = unpool.restore(small, scale=4)
     write_pair(imresize(small.tensor(), 4), done.picture, folder / "larger.png")
     print(f"larger.png: {' + '.join(done.steps)}; found {done.found}")
 
-    noisy = Picture.from_tensor(GaussianNoise(25.0)(unpool.read(coffee()).tensor(), seed))
-    done = unpool.restore(noisy)
+    noisy = Picture.from_tensor(GaussianNoise(25.0)(cup.tensor(), seed))
+    done = unpool.restore(noisy, task="denoise")
     write_pair(noisy.tensor(), done.picture, folder / "cleaner.png")
-    print(f"cleaner.png: {' + '.join(done.steps)}; found {done.found}")
+    print(f"cleaner.png: {' + '.join(done.steps)}")
+
+    file = unpool.compress(cup, quality=50)
+    (folder / "cup.unp").write_bytes(file)
+    back = unpool.decompress(file)
+    write_pair(cup.tensor(), back, folder / "compressed.png")
+    bits = 8 * len(file) / (cup.width * cup.height)
+    print(f"cup.unp: {bits:.2f} bits a pixel, {float(psnr_rgb(cup.tensor(), back.tensor())):.1f} dB")
 
 
 def write_pair(before: torch.Tensor, after: Picture, path: Path) -> None:
