@@ -28,3 +28,12 @@ def test_example(name, options, files, says, tmp_path, capsys):
     module.main(tmp_path / "out", **options)
     assert says in capsys.readouterr().out
     assert all(read(tmp_path / "out" / file).width > 32 for file in files)
+
+
+def test_the_figures_of_the_theory_can_be_drawn_again(tmp_path):
+    spec = importlib.util.spec_from_file_location("theory", EXAMPLES / "theory.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(tmp_path)
+    shown = (EXAMPLES.parent / "docs" / "pictures" / "theory").glob("*.svg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in shown)
