@@ -81,7 +81,8 @@ def wishes(codec: api.PictureCodec, pictures: Sequence[Picture]) -> dict[str, fl
         for psnr in (31.0, 35.0):
             decoded = codec.decompress(codec.compress(picture, psnr=psnr))
             decibels = max(decibels, abs(float(psnr_rgb(picture.rgb(), decoded.rgb())) - psnr))
-        for size in (pixels // 12, pixels // 6):
+        # One wish of a fixed size, and one that is large, but that the qualities reach on this picture.
+        for size in (pixels // 12, len(codec.compress(picture, 90))):
             share.append(len(codec.compress(picture, size=size)) / size)
     return {
         "bpp_error_percent_max": 100 * rate,
