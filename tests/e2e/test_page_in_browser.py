@@ -1,16 +1,11 @@
 """The page in a real browser: it asks for nothing, its slider and its pictures work by keyboard, it fits a phone."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from unpool.images.page import Page
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
-
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no browser: apt-get install chromium-headless-shell")
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +21,10 @@ def page_file(tmp_path_factory) -> Path:
     return page.write(tmp_path_factory.mktemp("page") / "page.html")
 
 
-@pytest.fixture
-def browser():
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-def test_by_keyboard_on_a_phone_and_wide_in_light_and_dark(browser, page_file):
+def test_by_keyboard_on_a_phone_and_wide_in_light_and_dark(chromium, page_file):
     for width, scheme, paper in ((390, "dark", "rgb(20, 22, 26)"), (1280, "light", "rgb(251, 250, 247)")):
         asked, complaints = [], []
-        tab = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()
+        tab = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()
         tab.on("request", lambda request, asked=asked: asked.append(request.url))
         tab.on("console", lambda message, complaints=complaints: complaints.append(message.text))
         tab.on("pageerror", lambda error, complaints=complaints: complaints.append(str(error)))

@@ -224,6 +224,11 @@ class Inverter(nn.Module):
         self.mean.copy_(features.mean((0, 2, 3)))
         self.deviation.copy_(features.std((0, 2, 3)).clamp(min=1e-4))
 
+    def example_inputs(self) -> tuple[Tensor, ...]:
+        """Features of a small picture."""
+        generator = torch.Generator().manual_seed(0)
+        return (torch.rand(1, len(self.mean), 4, 4, generator=generator),)
+
     def forward(self, features: Tensor) -> Tensor:
         """(N, features, h, w) -> picture (N, 3, h * 2^scales, w * 2^scales), around 0 to 1."""
         x = (features - self.mean[:, None, None]) / self.deviation[:, None, None]
