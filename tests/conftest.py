@@ -1,4 +1,8 @@
-"""What tests of several rooms share: one browser a process, since Playwright takes no second one beside it."""
+"""What tests of several rooms share: a browser, one for each file of tests.
+
+While Playwright runs, its event loop counts as the running one of the thread: it has to end with the file that
+wanted it, or `asyncio.run` fails in every later test of the process.
+"""
 
 import shutil
 
@@ -15,7 +19,7 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
     """A browser with a fresh profile, driven by Playwright; the test is skipped where there is none."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
