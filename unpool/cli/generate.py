@@ -187,4 +187,5 @@ def _words(answer: dict[str, Any]) -> str:
     ]
     what = "1 picture" if "n" not in answer else f"{answer['n']} made"
     quality = f", {answer['psnr_rgb']:.1f} dB from the photograph" if "psnr_rgb" in answer else ""
-    return f"{answer['model']}: {what} in {answer['seconds']:.1f} s{quality}\n" + "\n".join(places)
+    lines = [f"{answer['model']}: {what} in {answer['seconds']:.1f} s{quality}", *places, *answer.get("sentences", [])]
+    return "\n".join(lines)
