@@ -28,7 +28,7 @@ def made_up_data(tmp_path_factory):
         for kind, array in (("images-idx3-ubyte", pictures), ("labels-idx1-ubyte", labels)):
             header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
             (fashion / f"{part}-{kind}.gz").write_bytes(gzip.compress(header + array.tobytes(), 1))
-    for person in range(40):
+    for person in range(90):
         people = folder / "faces" / "celeba_aligned" / str(person)
         people.mkdir(parents=True)
         face = rng.integers(0, 256, (8, 8, 3))

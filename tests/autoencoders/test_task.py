@@ -95,11 +95,13 @@ def test_wrong_options_are_one_line(data, options, message):
 
 def test_people_are_held_out_whole(data):
     samples = FaceSamples(64, data)
-    pictures, people = held_out(64, data)
+    halves = [held_out(64, data, test=test) for test in (False, True)]
+    people = np.concatenate([people for _, people in halves])
     pack = samples.pack
     assert all(not is_held_out(pack.label_names[label]) for label in pack.labels[samples.indices])
     assert all(is_held_out(pack.label_names[label]) for label in people)
-    assert len(samples) + len(pictures) == len(pack)
+    assert len(samples) + len(people) == len(pack)
+    assert not set(halves[0][1]) & set(halves[1][1])
     assert samples.classes == samples.people
     assert sorted(set(samples.labels.tolist())) == list(range(samples.classes))
 

@@ -43,7 +43,7 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
     components = _QUICK["fisher_components"] if quick else max(CODE_SIZES)
     pca = Eigenfaces(train, components)
     fisher = Fisherfaces(train, samples.labels, NUMBERS, pca)
-    pictures, people = held_out(SIZE, data, most=_QUICK["held_out"] if quick else None)
+    pictures, people = held_out(SIZE, data, test=True, most=_QUICK["held_out"] if quick else None)
     coders = {name: load(f"autoencoders/{file}", "cpu") for name, file in MODELS.items()}
     answer: dict[str, Any] = {"subset": _QUICK if quick else "everything", "fitted_on": len(train)}
 

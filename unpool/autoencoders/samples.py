@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unpool.train.data.faces import faces
+from unpool.train.data.faces import faces, halves
 from unpool.train.data.fashion import FashionSamples
 from unpool.train.data.pack import Pack
 
@@ -83,11 +83,14 @@ class FewLabels(FashionSamples):
         return super().sample(index, rng) | {"label": np.array(-1)}
 
 
-def held_out(size: int, data: Path | None, *, most: int | None = None) -> tuple[Tensor, np.ndarray]:
-    """CelebA faces of people who never train: (N, 3, size, size) float32 in [0, 1], and their numbers (N,)."""
+def held_out(size: int, data: Path | None, *, test: bool, most: int | None = None) -> tuple[Tensor, np.ndarray]:
+    """CelebA faces of people who never train: (N, 3, size, size) float32 in [0, 1], and their numbers (N,).
+
+    test: the half of them that only measures; else the half by which weights are chosen.
+    """
     pack = faces(size, data)
     present = set(pack.column("source").tolist())
-    indices = _even(pack.where(part="held-out", source=[s for s in CELEBA if s in present]), most)
+    indices = _even(halves(pack, [s for s in CELEBA if s in present])[test], most)
     return stacked(pack, indices), pack.labels[indices]
 
 

@@ -186,7 +186,7 @@ class TrainAutoencoder(Task):
     def _validation(self) -> tuple[Tensor, np.ndarray]:
         if self._held_out is None:
             if self.options.pictures == "faces":
-                self._held_out = held_out(self.network.size[0], self.data, most=320)
+                self._held_out = held_out(self.network.size[0], self.data, test=False, most=320)
             else:
                 validation = FashionSamples("validation", self.data)
                 self._held_out = torch.from_numpy(validation.batch(0, 1000)), validation.labels[:1000]

@@ -15,7 +15,7 @@ from unpool.faces.enlarger import EnlargeOptions, SharpFaces
 from unpool.faces.loss import picture_loss
 from unpool.faces.model import FaceNetwork
 from unpool.images.metrics import psnr_rgb
-from unpool.train.data.faces import faces
+from unpool.train.data.faces import faces, halves
 from unpool.train.task import Loss, Options, Task
 from unpool.zoo.weights import load_module
 
@@ -61,7 +61,7 @@ class Decode(Task):
     def evaluate(self) -> dict[str, float]:
         """PSNR of restored faces of people held out, from 16 and 32 pixels, and of the bicubic ones they came from."""
         pack = faces(128, self.data)
-        held = pack.where(part="held-out", source="celeba_aligned")[:_HELD_OUT]
+        held = halves(pack, "celeba_aligned")[0][:_HELD_OUT]
         cut = [torch.from_numpy(np.ascontiguousarray(pack[int(i)][8:120, 8:120].transpose(2, 0, 1))) for i in held]
         clean = torch.stack(cut).float() / 255
         for size in (16, 32):

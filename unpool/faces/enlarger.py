@@ -16,7 +16,7 @@ from unpool.images.resampling import imresize
 from unpool.nn.blocks import Residual
 from unpool.nn.conv import conv
 from unpool.nn.deconv import Upsample
-from unpool.train.data.faces import faces, inside
+from unpool.train.data.faces import faces, halves, inside
 from unpool.train.task import Loss, Options, Task
 
 SMALL, LARGE = 16, 128
@@ -130,7 +130,7 @@ class Enlarge(Task):
     def evaluate(self) -> dict[str, float]:
         """PSNR over RGB and SSIM of Y on people held out, and the same of bicubic enlargement."""
         pack = faces(LARGE, self.data)
-        held = pack.where(part="held-out", source="celeba_aligned")[:_HELD_OUT]
+        held = halves(pack, "celeba_aligned")[0][:_HELD_OUT]
         large = torch.stack([torch.from_numpy(pack[int(i)].transpose(2, 0, 1).copy()) for i in held]).float() / 255
         small = eight_bit(imresize(large, size=(SMALL, SMALL)))
         made = {

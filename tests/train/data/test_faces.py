@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unpool.train.data.faces import MARGIN, TEMPLATE, celeba_to_template, faces, held_out, inside
+from unpool.train.data.faces import MARGIN, TEMPLATE, celeba_to_template, faces, halves, held_out, inside
+from unpool.train.data.pack import Entry, Pack, write_pack
 from unpool.train.data.photos import crop, photos
 
 
@@ -113,3 +114,20 @@ def test_crops_are_a_function_of_the_generator_and_reflect_where_too_small():
     assert one.flags.c_contiguous
     assert one.base is None or one.base is not samples
     assert crop(samples, 64, np.random.default_rng(0)).shape == (64, 64, 3)
+
+
+def test_held_out_people_are_halved_by_person(tmp_path):
+    names = [f"celeba/{number:05d}" for number in range(1, 120)]
+    entries = [
+        Entry(np.zeros((2, 2, 3), np.uint8), f"{name}/{n}.jpg", name, {"part": part, "source": "a"})
+        for name in names
+        for n in range(2)
+        if (part := "held-out" if held_out(name) else "train")
+    ]
+    write_pack(tmp_path / "small.pack", entries)
+    pack = Pack(tmp_path / "small.pack")
+    first, second = halves(pack, "a")
+    assert len(first)
+    assert len(second)
+    assert sorted([*first, *second]) == pack.where(part="held-out").tolist()
+    assert not set(pack.labels[first]) & set(pack.labels[second])

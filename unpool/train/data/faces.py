@@ -5,7 +5,7 @@ The template is the standard five-point one of 112x112 pixels with 8 more pixels
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,17 @@ def faces(size: int = SIZE, data: str | Path | None = None) -> Pack:
 def held_out(person: str) -> bool:
     """Whether this person (`celeba/NNNNN` or `named/NAME`) never trains."""
     return in_held_out(person, HELD_OUT_SHARE)
+
+
+def halves(pack: Pack, source: str | Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Held-out pictures of a pack in two halves by person: those that choose weights, and those that only measure.
+
+    Where there are too few people for that, each half is all of them.
+    """
+    held = pack.where(part="held-out", source=source)
+    chooses = [in_held_out(pack.label_names[label], HELD_OUT_SHARE / 2) for label in pack.labels[held]]
+    first, second = held[np.array(chooses, bool)], held[~np.array(chooses, bool)]
+    return (first, second) if len(first) and len(second) else (held, held)
 
 
 def inside(face: np.ndarray, margin: int = 2) -> np.ndarray:
