@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import unpool
+from unpool.autoencoders import loss
 from unpool.autoencoders.samples import FaceSamples, held_out
 from unpool.autoencoders.task import PROBES, TrainAutoencoder, probe
 from unpool.errors import ModelError, RecipeError
@@ -44,6 +45,30 @@ def test_a_supervised_run_ships_without_its_head(tmp_path, data):
     assert record.figures == pytest.approx(figures)
     assert "LFW" in record.notes
     assert coder.encode(np.zeros((64, 64, 3), np.uint8)).shape == (1, 6)
+
+
+def test_codes_learn_how_alike_faces_are_from_the_recognisers_teacher(data, monkeypatch):
+    class Views(dict):
+        def __missing__(self, name):
+            self[name] = np.eye(128, dtype=np.float32)[len(self) % 128]
+            return self[name]
+
+    monkeypatch.setattr("unpool.faces.api.teacher_views", lambda data: Views())
+    task = recipe(kind="supervised", likeness=2.0).make_task(data)
+    faces = task.dataset()
+    samples = [faces.sample(i, np.random.default_rng(i)) for i in range(4)]
+    batch = {key: torch.from_numpy(np.stack([one[key] for one in samples])) for key in samples[0]}
+    (step,) = task.losses(batch, 0, torch.Generator().manual_seed(0))
+    code = task.network.training_pass(batch["picture"], torch.Generator().manual_seed(0), batch["label"]).code
+    assert torch.allclose(step.log["loss/likeness"], 2 * loss.likeness(code, batch["teacher"]))
+
+
+def test_likeness_is_nothing_where_all_cosines_agree():
+    code = torch.randn(6, 5, generator=torch.Generator().manual_seed(0))
+    turned = torch.linalg.qr(torch.randn(5, 5, generator=torch.Generator().manual_seed(1))).Q
+    said = torch.nn.functional.normalize(code, dim=1)
+    assert float(loss.likeness(3 * code @ turned, said)) < 1e-10
+    assert float(loss.likeness(code.flip(0), said)) > 0.01
 
 
 def test_a_quantised_run_on_clothes(tmp_path, data):

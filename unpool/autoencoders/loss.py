@@ -44,6 +44,14 @@ def structural(reconstruction: Tensor, picture: Tensor) -> Tensor:
     return 1 - (luminance * contrast).mean()
 
 
+def likeness(code: Tensor, teacher: Tensor) -> Tensor:
+    """Mean squared difference of the cosines of all pairs in a batch, of codes (N, code) and of a teacher's unit
+    vectors (N, T), a scalar (Park et al. 2019).
+    """
+    unit = F.normalize(code, dim=1)
+    return (unit @ unit.T - teacher @ teacher.T).square().mean()
+
+
 class Perceptual(nn.Module):
     """Mean squared difference of a frozen classifier's features (Johnson et al. 2016); here of EfficientNet-Lite0.
 

@@ -18,14 +18,22 @@ SOURCES = {"celeba": CELEBA, "all": (*CELEBA, "named_aligned")}
 class FaceSamples:
     """Training faces: `picture` (3, size, size) float32 in [0, 1], mirrored half of the time, and `label` int64.
 
-    A label is one of `classes` people with at least two pictures here, or -1.
+    A label is one of `classes` people with at least two pictures here, or -1. Where asked for, `teacher` (128,) is what
+    the recogniser's teacher says of the face.
 
     sources: "celeba", or "all" with the public figures, whose pictures may have black corners.
     shift: moves of up to so many pixels, filled by the nearest ones. light: changes of gain by up to that share.
     """
 
     def __init__(
-        self, size: int, data: Path | None, *, sources: str = "celeba", shift: int = 0, light: float = 0.0
+        self,
+        size: int,
+        data: Path | None,
+        *,
+        sources: str = "celeba",
+        shift: int = 0,
+        light: float = 0.0,
+        teacher: bool = False,
     ) -> None:
         self.pack = faces(size, data)
         present = set(self.pack.column("source").tolist())
@@ -36,6 +44,12 @@ class FaceSamples:
         self.classes = int((counts > 1).sum())
         self.people = len(people)
         self.shift, self.light = shift, light
+        self.teacher = None
+        if teacher:
+            from unpool.faces.api import teacher_views
+
+            views = teacher_views(data)
+            self.teacher = np.stack([views[self.name(index)] for index in range(len(self))])
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -59,7 +73,8 @@ class FaceSamples:
             gain = 1 + self.light * rng.uniform(-1, 1)
             picture = np.clip((picture - 0.5) * (1 + self.light * rng.uniform(-1, 1)) + 0.5, 0, 1) * gain
             picture = np.clip(picture, 0, 1).astype(np.float32)
-        return {"picture": picture, "label": self.labels[index]}
+        said = {} if self.teacher is None else {"teacher": self.teacher[index]}
+        return {"picture": picture, "label": self.labels[index], **said}
 
     def pictures(self, most: int | None = None) -> Tensor:
         """Training faces as they are, (N, 3, size, size) float32 in [0, 1]; an even choice of at most `most`."""

@@ -57,6 +57,9 @@ class AutoencoderOptions(Options):
     shift: int = Field(0, ge=0, le=8)
     light: float = Field(0.0, ge=0, lt=1)
     labels: float | None = Field(None, gt=0, le=1, description="share of Fashion-MNIST's labels that training sees")
+    likeness: float = Field(
+        0.0, ge=0, description="weight of codes being as alike as the faces are to the recogniser's teacher"
+    )
     start: str | None = Field(None, description="weights of the same shape to start from, instead of a linear code")
 
 
@@ -103,7 +106,14 @@ class TrainAutoencoder(Task):
         if options.pictures == "fashion-mnist":
             return FashionSamples("train", self.data, shift=options.shift)
         side = self.config.get("size", (64, 64))[0]
-        return FaceSamples(side, self.data, sources=options.sources, shift=options.shift, light=options.light)
+        return FaceSamples(
+            side,
+            self.data,
+            sources=options.sources,
+            shift=options.shift,
+            light=options.light,
+            teacher=options.likeness > 0,
+        )
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         """The reconstruction's losses and the member's own penalties, added up."""
@@ -113,6 +123,8 @@ class TrainAutoencoder(Task):
             name: weight * rule(made.reconstruction, picture) for name, (weight, rule) in self.criteria.items()
         }
         terms |= made.penalties
+        if "teacher" in batch:
+            terms["likeness"] = self.options.likeness * loss.likeness(made.code, batch["teacher"])
         total = torch.stack([term.float() for term in terms.values()]).sum()
         yield Loss("autoencoder", total, {f"loss/{name}": term.detach() for name, term in terms.items()})
 

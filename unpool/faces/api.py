@@ -22,11 +22,23 @@ from unpool.faces.model import SIZE, FaceNetwork
 from unpool.images.picture import Picture
 from unpool.images.reading import Source, as_picture
 from unpool.images.resampling import imresize
+from unpool.train.data.faces import faces
 from unpool.zoo.loading import load
 from unpool.zoo.record import Record
 from unpool.zoo.runtime import inference
 
-__all__ = ["Embedded", "Face", "Recogniser", "Verification", "align", "detect", "embed", "restore_face", "verify"]
+__all__ = [
+    "Embedded",
+    "Face",
+    "Recogniser",
+    "Verification",
+    "align",
+    "detect",
+    "embed",
+    "restore_face",
+    "teacher_views",
+    "verify",
+]
 
 RECOGNISER, ENLARGER = "faces/recogniser", "faces/sr-x8"
 FALSE_MATCH_RATE = 1e-3  # of the default threshold, among strangers
@@ -162,6 +174,18 @@ def loaded(model: str | Path = RECOGNISER, device: str = "auto") -> Any:
 def gallery_embedder() -> Recogniser:
     """unpool's own recogniser as a gallery wants it."""
     return loaded()
+
+
+def teacher_views(data: Path | None = None) -> dict[str, np.ndarray]:
+    """What the recogniser's teacher, dlib's network, says of each training face: unit vectors (128,) by file name.
+
+    The mean over training faces is taken off, so that strangers are at right angles. Some minutes where it was never
+    asked; then kept beside the packs.
+    """
+    from unpool.faces.teacher import centred, embeddings
+
+    pack = faces(128, data)
+    return dict(zip(pack.names, centred(embeddings(pack, data), pack.where(part="train"))))
 
 
 def align(picture: Source, *, landmarks: Any = None, size: int = SIZE, margin: float = 0.0) -> Picture:

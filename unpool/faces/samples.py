@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from unpool.faces.model import SIZE
-from unpool.faces.teacher import TEACHER, embeddings
+from unpool.faces.teacher import TEACHER, centred, embeddings
 from unpool.train.data.faces import faces
 from unpool.train.data.photos import photos
 from unpool.train.task import Options
@@ -57,9 +57,7 @@ class Faces:
         self.scenes = self.photos.where(part="train")
         seen = embeddings(self.pack, data)
         self.person = _people(self.pack.labels, seen, self.indices)
-        self.mean = seen[self.indices].mean(0)
-        self.seen = seen - self.mean
-        self.seen /= np.linalg.norm(self.seen, axis=1, keepdims=True)
+        self.seen = centred(seen, self.indices)
         # A picture can show how a sharp face looks if it was not enlarged.
         sharp = ("celeba_aligned/", "pubfig_", "web_", "glint_")
         self.sharp = np.array(

@@ -50,6 +50,12 @@ def embeddings(pack: Pack, data: Path | None = None) -> np.ndarray:
     return result
 
 
+def centred(seen: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """Embeddings (N, 128) about the mean of those of the `training` faces, of unit length."""
+    seen = seen - seen[training].mean(0)
+    return seen / np.linalg.norm(seen, axis=1, keepdims=True)
+
+
 @torch.no_grad()
 def transplant(network: FaceNetwork, faces: list[np.ndarray]) -> None:
     """Begin from dlib's layers: its first 21 convolutions as they are, of the later ones what counts most.
