@@ -4,9 +4,21 @@ While Playwright runs, its event loop counts as the running one of the thread: i
 wanted it, or `asyncio.run` fails in every later test of the process.
 """
 
+import os
 import shutil
 
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Packs made in tests must not be found by anybody's training: a cache folder of this run, for all its workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(shared / "cache"))
+        yield
+
 
 BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome")
 FLAGS = (

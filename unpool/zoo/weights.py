@@ -1,5 +1,6 @@
 """Weight files: safetensors with one record in the metadata, checked before a tensor is used; nothing is unpickled."""
 
+import difflib
 import hashlib
 import importlib
 from collections.abc import Mapping
@@ -69,7 +70,11 @@ def locate(name_or_path: Path | str) -> Path:
         if not path.is_file():
             raise ModelError(f"{text}: there is no such weight file")
         return path
-    raise ModelError(f"there is no model {text!r}; there are: {', '.join([*PACKAGED, *known])}, or a .safetensors file")
+    near = difflib.get_close_matches(text, [*PACKAGED, *known], n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise ModelError(
+        f"there is no model {text!r}: {hint}`unpool models` lists them, and a .safetensors file is taken too"
+    )
 
 
 class _opened:

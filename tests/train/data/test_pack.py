@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unpool.errors import DataError
+from unpool.train.data.build import built
 from unpool.train.data.pack import MAGIC, TRAILER, Entry, Pack, shard_path, write_pack
 
 
@@ -135,3 +136,16 @@ def test_columns_must_agree(tmp_path):
     pack = Pack(write_pack(tmp_path / "x.pack", [one]))
     with pytest.raises(DataError, match="no column"):
         pack.where(split="train")
+
+
+def test_a_data_folder_that_is_not_there_takes_no_pack_from_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "packs").mkdir()
+    made = write_pack(tmp_path / "packs" / f"some-{'0' * 16}.pack", [Entry(np.zeros((2, 2, 3), np.uint8), "a.png")])
+
+    def missing():
+        raise DataError("no pictures here")
+
+    assert built("some", lambda folders: iter([]), missing).path == made.relative_to(tmp_path)
+    with pytest.raises(DataError, match="does not exist"):
+        built("some", lambda folders: iter([]), missing, tmp_path / "nowhere")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from unpool.errors import DataError
-from unpool.train.data.find import pack_path
+from unpool.train.data.find import pack_path, roots
 from unpool.train.data.pack import Entry, Pack, write_pack
 
 
@@ -30,8 +30,10 @@ def built(
 ) -> Pack:
     """The pack made from `entries(sources())`, written on first use; `name` and a hash of its sources name its file.
 
-    Where the sources are not on this machine, a pack of that name made from any is used.
+    Where the sources are not on this machine, a pack of that name made from any is used. `DataError` where `data` is no
+    folder.
     """
+    roots(data)
     try:
         folders = sources()
     except DataError:
