@@ -124,6 +124,21 @@ def test_many_at_once(place):
         assert len(gallery.audit()) == 1501
 
 
+def test_a_search_that_asks_for_more_than_the_server_keeps(server, monkeypatch):
+    from unpool.faces.gallery import postgres
+
+    server.psql("DROP SCHEMA IF EXISTS unpool CASCADE;")
+    monkeypatch.setattr(postgres, "_WIDEST", 100)
+    vectors = np.random.default_rng(2).normal(size=(1500, 16)).astype(np.float32)
+    with Gallery.open(server.get_uri(), embedder=Toy()) as gallery:
+        gallery._store.add_all({f"Person {n}": [Entry(f"{n:064x}", v)] for n, v in enumerate(vectors)})
+        gallery._store._db.execute("SET enable_seqscan = off")
+        query = unit(np.random.default_rng(3).normal(size=16), 16)
+        scores = vectors / np.linalg.norm(vectors, axis=1, keepdims=True) @ query
+        hits = gallery._store.nearest(query, 10)
+    assert [hit.name for hit in hits] == [f"Person {n}" for n in np.argsort(-scores)[:10]]
+
+
 def test_an_older_schema_is_brought_up_to_date_and_a_later_one_refused(place, monkeypatch):
     from unpool.faces.gallery import postgres, sqlite
 
