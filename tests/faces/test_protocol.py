@@ -9,7 +9,7 @@ import torch
 from unpool.faces import protocol
 from unpool.faces.alignment import TEMPLATE
 from unpool.faces.detection import Face
-from unpool.faces.peers import CANVAS, canvas, crops, poor_canvas
+from unpool.faces.peers import CANVAS, canvas, crops, in_canvas, poor_canvas
 from unpool.train.data.lfw import Pair
 
 
@@ -87,3 +87,11 @@ def test_poor_canvases_keep_their_size(kernel):
     poor = poor_canvas(torch.rand(2, 3, CANVAS, CANVAS), 16, protocol.spoil(kernel))
     assert poor.shape == (2, 3, CANVAS, CANVAS)
     assert float(poor.std()) < 0.15
+
+
+def test_an_aligned_face_finds_its_place_in_a_canvas():
+    ramp = torch.linspace(0.1, 0.9, 128)
+    aligned = torch.stack([ramp[:, None].expand(128, 128), ramp.expand(128, 128), torch.full((128, 128), 0.4)])[None]
+    placed = in_canvas(aligned)
+    assert placed.shape == (1, 3, CANVAS, CANVAS)
+    assert torch.allclose(crops(placed), aligned[..., 8:120, 8:120], atol=2e-3)

@@ -33,6 +33,14 @@ def canvas(rgb: Tensor, landmarks: np.ndarray) -> Tensor:
     return warp(rgb, crop_matrix(landmarks, CANVAS, MARGIN), CANVAS)
 
 
+def in_canvas(aligned: Tensor) -> Tensor:
+    """Aligned faces of the training template (N, 3, 128, 128), margin 8, as canvases; their border is repeated."""
+    side = round(CANVAS * 128 / _WIDTH)
+    whole = F.interpolate(aligned, (side, side), mode="bicubic", align_corners=False).clamp(0, 1)
+    edge = (CANVAS - side) // 2
+    return F.pad(whole, (edge, CANVAS - side - edge) * 2, mode="replicate")
+
+
 def poor_canvas(canvases: Tensor, size: int, spoil: Callable[[Tensor, int], Tensor]) -> Tensor:
     """The canvases, reduced by `spoil(canvases, side)` until the standard crop has `size` pixels, enlarged again."""
     side = round(size * _WIDTH / SIZE)

@@ -12,7 +12,7 @@ from unpool.faces.alignment import TEMPLATE, apply, crop_matrix, warp
 from unpool.faces.api import ENLARGER, Recogniser, loaded
 from unpool.faces.detection import detect
 from unpool.faces.dlib_network import DlibRecogniser, model_file
-from unpool.faces.peers import eight
+from unpool.faces.peers import Peer, eight, in_canvas
 from unpool.images.metrics import eight_bit, psnr_rgb, ssim_y
 from unpool.images.reading import read
 from unpool.images.resampling import imresize
@@ -114,8 +114,12 @@ def nonfaces(recogniser: Recogniser, data: Path | None, count: int) -> dict[str,
     return {"nonfaces_accepted": len(accepted), "nonfaces": {"shown": count, "accepted": accepted}}
 
 
-def enlargement(data: Path | None, count: int) -> dict[str, Any]:
-    """PSNR and SSIM of 16 pixels made 128, on people held out."""
+def enlargement(data: Path | None, count: int, judge: Peer | None) -> dict[str, Any]:
+    """PSNR and SSIM of 16 pixels made 128, on people held out, and the identity kept.
+
+    That is the mean cosine between the enlarged and the original face as `judge` sees them, who is neither our
+    recogniser nor its teacher; without a judge it is left out.
+    """
     pack = faces(128, data)
     held = halves(pack, "celeba_aligned")[1][:count]
     large = torch.stack([torch.from_numpy(pack[int(i)].transpose(2, 0, 1).copy()) for i in held]).float() / 255
@@ -128,6 +132,11 @@ def enlargement(data: Path | None, count: int) -> dict[str, Any]:
         }
         for name, one in made.items()
     }
+    if judge is not None:
+        true = judge.embed(*2 * (in_canvas(large),))
+        for name, one in made.items():
+            seen = judge.embed(*2 * (in_canvas(one.clamp(0, 1)),))
+            rows[name][f"identity kept, by {judge.name}"] = float((true * seen).sum(1).mean())
     top = {"sr8_psnr": rows["unpool"]["psnr_rgb"], "sr8_psnr_bicubic": rows["bicubic"]["psnr_rgb"]}
     return top | {"enlargement": rows}
 
