@@ -20,10 +20,13 @@ def address(tmp_path_factory):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(own)})
     line = process.stdout.readline()
     (keys,) = own.iterdir()
-    yield re.search(r"http://127\.0\.0\.1:\d+/#\S+", line)[0]
+    address = re.search(r"http://127\.0\.0\.1:\d+/#\S+", line)[0]
+    yield address
     process.terminate()
     assert process.wait(60) == 0
-    assert not keys.exists()  # nothing of the token stays
+    assert not keys.exists()
+    token = address.partition("#")[2].encode()
+    assert not [path for path in own.rglob("*") if path.is_file() and token in path.read_bytes()]
 
 
 @pytest.fixture
