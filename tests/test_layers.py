@@ -23,6 +23,7 @@ LEVELS = {
     "server": 5,
     "studio": 5,
     "batch": 5,
+    "questions": 5,
     "cli": 6,  # the command opens the other doors
     "__main__": 7,
 }
