@@ -73,7 +73,7 @@ def test_a_smaller_share_is_part_of_a_larger_one(garments_only):
 
 
 def test_amount(garments_only):
-    found = amount(garments_only, silent, steps=1, shares=(0.1, 1.0), systems=("autoencoder",))
+    found = amount(None, garments_only, silent, steps=1, shares=(0.1, 1.0), systems=("autoencoder",))
     whole(found["data"])
     assert [row["pictures"] for row in found["data"]] == [20, 200]
     assert found["data_autoencoder_most"] == found["data"][1]["result"]
@@ -116,7 +116,7 @@ def test_resolution():
 
 def test_held_out(garments_only):
     found = held_out.held_out(
-        garments_only, silent, share=0.01, models=("classic/dense-autoencoder", "classic/cnn-classifier")
+        None, garments_only, silent, share=0.01, models=("classic/dense-autoencoder", "classic/cnn-classifier")
     )
     whole(found["shipped"])
     assert found["shipped_models_asked"] == 2

@@ -16,7 +16,7 @@ class Contest(NamedTuple):
     peer_name: str
     peer: str | float
     higher: bool = True
-    whole: bool = False  # a published figure of a whole set, which a quick run does not cover
+    whole: bool = False  # a figure of a whole set or training, which a quick run does not cover
 
 
 def _published(scale: int, key: str, whole: bool, names: tuple[str, ...]) -> Iterator[Contest]:
@@ -80,6 +80,14 @@ CONTESTS = (
     Contest(
         "train", "pictures a second", "pictures_per_second/unpool train/median", "a bare PyTorch loop",
         "pictures_per_second/bare loop/median",
+    ),
+    *(
+        Contest("questions", f"garments, {what}, dB", f"gain_over_{key}_db", peer, 0.0, whole=True)
+        for what, key, peer in (
+            ("as many weights", "classic_at_equal_parameters", "dense autoencoder"),
+            ("as many seconds", "classic_at_equal_seconds", "dense autoencoder"),
+            ("ways of enlarging", "plain_deconvolution", "plain deconvolution"),
+        )
     ),
     Contest(
         "batch", "pictures a second, one worker", "pictures_per_second_1", "a plain loop", "pictures_per_second_plain"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from unpool.questions.portion import SMALL, plan, trained
+from unpool.questions.portion import FASHION, SMALL, plan, trained
 from unpool.zoo.measure import parameters
 
 SHARES = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -41,31 +41,36 @@ SYSTEMS = {
 
 def amount(
     data: Path | None,
+    garments: Path | None,
     report: Callable[[str], None],
     *,
     steps: int,
     shares: Sequence[float] = SHARES,
     systems: Sequence[str] = tuple(SYSTEMS),
 ) -> dict[str, Any]:
-    """A row for each system and share; and the results at the least and the largest share as figures."""
+    """A row for each system and share; and the results at the least and the largest share as figures.
+
+    garments: the data folder of the systems that see nothing but Fashion-MNIST.
+    """
     rows: list[dict[str, Any]] = []
     ends: dict[str, float] = {}
     for key in systems:
         system = SYSTEMS[key]
-        of_system = []
+        results = []
         for share in shares:
             report(f"{system.what}, {share:.0%} of the pictures")
-            run = trained(plan(system.recipe, system.settings, share=share), data, steps=steps)
-            of_system.append(
+            recipe = plan(system.recipe, system.settings, share=share)
+            run = trained(recipe, garments if recipe.data == [FASHION] else data, steps=steps)
+            results.append(run.figures[system.figure])
+            rows.append(
                 {
                     "system": system.what,
                     "share": share,
                     "pictures": int(run.figures["pictures"]),
                     "figure": system.figure,
-                    "result": run.figures[system.figure],
+                    "result": results[-1],
                     "parameters": parameters(run.network),
                 }
             )
-        ends[f"data_{key}_least"], ends[f"data_{key}_most"] = of_system[0]["result"], of_system[-1]["result"]
-        rows += of_system
+        ends |= {f"data_{key}_least": results[0], f"data_{key}_most": results[-1]}
     return {"data_steps": steps, "data_share_least": min(shares), "data_share_most": max(shares), **ends, "data": rows}

@@ -12,7 +12,6 @@ from unpool.zoo.runtime import prepare
 from unpool.zoo.weights import build, read_record
 
 SIZES = (16, 32, 64, 128, 256, 512)
-_DENSE_MOST = 128  # pixels; above, a dense layer alone is half a gigabyte
 _SMALLEST_GRID = 4
 
 
@@ -76,8 +75,7 @@ def resolution(
     rows = []
     for size in sizes:
         report(f"{size} pixels")
-        there = [name for name in names if name != "dense autoencoder" or size <= _DENSE_MOST]
-        made = {name: NETWORKS[name](size) for name in there}
+        made = {name: NETWORKS[name](size) for name in names}
         with torch.inference_mode():
             seconds = interleaved({n: partial(network, picture) for n, (network, picture) in made.items()}, repeats)
         for name, (network, picture) in made.items():
