@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from unpool.codec.api import PictureCodec
+from unpool.images.degradations import JPEG
 from unpool.images.metrics import psnr_rgb, psnr_y
 from unpool.images.picture import Picture
 from unpool.images.resampling import imresize
@@ -133,6 +134,15 @@ def _denoised(network: nn.Module, training: bool, most: int, data: Path | None) 
     return torch.cat(gains)
 
 
+def _unblocked(network: nn.Module, training: bool, most: int, data: Path | None) -> Tensor:
+    """dB over the picture as JPEG of quality 20 gives it back."""
+    gains = []
+    for clean in _photos(training, most, data):
+        bad = JPEG(20)(clean, torch.Generator())
+        gains.append(psnr_rgb(network(bad).clamp(0, 1), clean) - psnr_rgb(bad, clean))
+    return torch.cat(gains)
+
+
 def _large_face(network: nn.Module, training: bool, most: int, data: Path | None) -> Tensor:
     """dB over bicubic."""
     clean = _faces(128, training, most, data, ["celeba_aligned"])
@@ -195,6 +205,7 @@ MODELS: dict[str, tuple[str, Measure, int]] = {
     "autoencoders/faces-supervised": ("psnr", _face, 500),
     "restoration/sr-x4": ("dB over bicubic", _enlarged, 48),
     "restoration/denoise": ("dB over noisy", _denoised, 48),
+    "restoration/jpeg": ("dB over JPEG", _unblocked, 48),
     "faces/sr-x8": ("dB over bicubic", _large_face, 200),
     "faces/recogniser": ("pairs right at 16 pixels", _same_person, 100),
     "codec/photo": ("dB over JPEG of as many bytes", _compressed, 48),
