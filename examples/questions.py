@@ -73,6 +73,19 @@ def data(axes: tuple[Axes, Axes], answer: dict[str, Any]) -> None:
         panel.legend(fontsize=7)
 
 
+def variation(axes: tuple[Axes, Axes], answer: dict[str, Any]) -> None:
+    """Pairs of faces told right without each way of varying them, in place and misplaced: sharp left, poor right."""
+    rows: Rows = answer.get("variation", [])  # not asked where there are no faces
+    places = range(len(rows))
+    for panel, size in zip(axes, (112, 16)):
+        panel.plot([row[f"in_place_{size}"] for row in rows], places, "o", label="in place")
+        panel.plot([row[f"misplaced_{size}"] for row in rows], places, "s", label="misplaced")
+        panel.set_yticks(places, [row["left_out"] for row in rows], fontsize=7)
+        panel.invert_yaxis()
+        panel.set_xlabel(f"pairs told right at {size} pixels")
+        panel.legend(fontsize=7)
+
+
 def resolution(axes: tuple[Axes, Axes], answer: dict[str, Any]) -> None:
     """Milliseconds and parameters over the size of the face."""
     for name in dict.fromkeys(row["network"] for row in answer["resolution"]):
@@ -104,6 +117,7 @@ SECTIONS: dict[str, tuple[tuple[str, ...], Callable[[tuple[Axes, Axes], dict[str
     "stability": (("stability",), stability),
     "overfitting": (("thousand_pictures", "shipped", "shipped_not_asked"), overfitting),
     "data": (("data",), data),
+    "variation": (("variation",), variation),
     "resolution": (("resolution",), resolution),
     "classics": (("against_classics", "enlarging"), classics),
 }
@@ -129,8 +143,9 @@ def blocks(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
         f"{answer['seconds']:.0f} seconds (`{answer['file']}`).\n",
     )
     for name, (tables, _) in SECTIONS.items():
-        lines = [f"![{name}](pictures/questions/{name}.svg)\n"]
-        for key in tables:
+        asked = [key for key in tables if answer.get(key)]  # no faces, no answer
+        lines = [f"![{name}](pictures/questions/{name}.svg)\n" if asked else "That run did not ask.\n"]
+        for key in asked:
             lines += table(answer[key])
         yield name, "\n".join(lines)
 

@@ -68,6 +68,15 @@ def test_poor_or_tiny_faces_are_not_compared(model, crop):
     assert "poor" in (api._described(vector, 0.01, noise, None, 1).reason or "")
 
 
+def test_only_a_decoder_that_helps_visibly_is_said_to_restore(model):
+    recogniser = api.loaded(model)
+    assert not recogniser.restores
+    for better, restores in ((0.001, False), (1.0, True)):
+        figures = {"psnr_16": 22.0 + better, "psnr_16_bicubic": 22.0}
+        record = recogniser.record.model_copy(update={"figures": figures})
+        assert api.Recogniser(recogniser.module, record, recogniser.device).restores is restores
+
+
 def test_restored_faces_have_the_size_of_the_model(model, enlarger, crop):
     assert api.restore_face(crop, aligned=True, model=model).samples.shape == (112, 112, 3)
     assert api.restore_face(crop.resize((16, 16)), aligned=True, model=enlarger).samples.shape == (128, 128, 3)

@@ -63,6 +63,13 @@ def test_losses_teach_and_remember(recognise):
     assert "loss/picture" not in again.log
 
 
+def test_a_face_to_be_restored_is_poor_even_where_the_others_are_not(recognise):
+    """Beside clean faces the decoder would learn to change nothing."""
+    made = recognise(poor=0.0, restored=1.0)
+    (loss,) = made.losses(batch(made, 8), 0, torch.Generator().manual_seed(0))
+    assert loss.log["loss/picture"] > 0.01  # an untrained decoder changes nothing: the loss is what is to be mended
+
+
 def test_a_remembered_face_costs_no_encoder(recognise, monkeypatch):
     made = recognise()
     given = batch(made, 4)

@@ -4,7 +4,7 @@ import importlib.util
 import json
 from pathlib import Path
 
-from unpool.questions import against_classics, resolution, stability
+from unpool.questions import against_classics, resolution, stability, variation
 
 ROOT = Path(__file__).parents[2]
 SPEC = importlib.util.spec_from_file_location("questions", ROOT / "examples" / "questions.py")
@@ -31,6 +31,10 @@ def made_up():
             {"system": name, "share": share, "figure": figure, "result": share}
             for name, figure in (("one", "accuracy"), ("two", "psnr"))
             for share in (0.01, 1.0)
+        ],
+        "variation": [
+            {"left_out": name} | {f"{place}_{size}": 0.9 for size in (112, 16) for place in ("in_place", "misplaced")}
+            for name in variation.WAYS
         ],
         "resolution": [
             {"network": name, "size": size, "milliseconds": size / 10, "parameters": 10 * size, "memory_mb": None}

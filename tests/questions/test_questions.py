@@ -2,14 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from unpool.cli.bench import benches
+from unpool.faces.model import FaceNetwork
 from unpool.questions import against_classics as classics
-from unpool.questions import bench, held_out, portion, resolution, stability
+from unpool.questions import bench, held_out, portion, resolution, stability, variation
 from unpool.questions.amount import SYSTEMS, amount
 from unpool.questions.overfitting import WAYS, overfitting
+from unpool.train.data.pack import Entry, Pack, write_pack
 from unpool.train.recipe import load
 from unpool.zoo.measure import parameters
 from unpool.zoo.weights import build, read_record, shipped
@@ -77,6 +80,36 @@ def test_amount(garments_only):
     whole(found["data"])
     assert [row["pictures"] for row in found["data"]] == [20, 200]
     assert found["data_autoencoder_most"] == found["data"][1]["result"]
+
+
+def test_variation(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    faces = [
+        Entry(rng.integers(0, 256, (128, 128, 3), dtype=np.uint8), f"celeba_aligned/{n}", f"celeba/{n % 9}", {
+            "part": "held-out", "source": "celeba_aligned"
+        })
+        for n in range(27)
+    ]  # fmt: skip
+    pack = Pack(write_pack(tmp_path / "faces.pack", faces))
+    small = {"widths": (4, 8, 8), "depths": (1, 1, 1), "middles": (4, 8, 8), "embedding": 16, "decoder": (8, 8, 4)}
+    plans = []
+
+    def made(recipe, data, *, steps):
+        plans.append(recipe)
+        return portion.Run(FaceNetwork(**small).eval(), {}, steps)
+
+    monkeypatch.setattr(variation, "faces", lambda size, data: pack)
+    monkeypatch.setattr(variation, "trained", made)
+    found = variation.variation(None, silent, steps=1)
+    whole(found["variation"])
+    assert [row["left_out"] for row in found["variation"]] == list(variation.WAYS)
+    assert all(0.5 <= row["misplaced_16"] <= 1 for row in found["variation"])
+    assert "rotation" not in plans[0].options
+    assert plans[1].options["rotation"] == 0
+
+
+def test_variation_without_faces_says_why(garments_only):
+    assert "faces" in variation.variation(garments_only, silent, steps=1)["variation_not_asked"]
 
 
 def test_overfitting(garments_only):

@@ -43,6 +43,7 @@ __all__ = [
 RECOGNISER, ENLARGER = "faces/recogniser", "faces/sr-x8"
 FALSE_MATCH_RATE = 1e-3  # of the default threshold, among strangers
 _BATCH = 64
+_VISIBLE = 0.5  # dB by which a restored face must be nearer to the truth than an enlarged one, to be called restored
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +104,9 @@ class Recogniser:
 
     @property
     def restores(self) -> bool:
-        """Whether the decoder was trained so far that its faces are nearer to the truth than enlarged ones."""
+        """Whether the decoder was trained so far that its faces are visibly nearer to the truth than enlarged ones."""
         figures = self.record.figures
-        return figures.get("psnr_16", 0.0) > figures.get("psnr_16_bicubic", 0.0)
+        return figures.get("psnr_16", 0.0) >= figures.get("psnr_16_bicubic", 0.0) + _VISIBLE
 
     def embed_crops(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Aligned faces (N, 3, 112, 112) in [0, 1] -> unit embeddings (N, 256) and qualities (N,), on the CPU."""

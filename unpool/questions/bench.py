@@ -12,6 +12,7 @@ from unpool.questions.overfitting import overfitting
 from unpool.questions.portion import unpacked
 from unpool.questions.resolution import resolution
 from unpool.questions.stability import RATE, stability
+from unpool.questions.variation import variation
 
 FULL: dict[str, dict[str, Any]] = {
     "stability": {"steps": 200, "seeds": 3},
@@ -20,6 +21,7 @@ FULL: dict[str, dict[str, Any]] = {
     "amount": {"steps": 250},
     "held_out": {},
     "overfitting": {"steps": 1500},
+    "variation": {"steps": 300},
 }
 QUICK: dict[str, dict[str, Any]] = {
     "stability": {"steps": 50, "seeds": 2, "activations": ("sigmoid", "relu"), "losses": ("mse", "cross-entropy")},
@@ -33,6 +35,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "amount": {"steps": 30, "shares": (0.01, 1.0), "systems": ("garments", "enlarger", "autoencoder")},
     "held_out": {"share": 0.08},
     "overfitting": {"steps": 300, "ways": ("as it is", "moved by up to 2 pixels and mirrored"), "most": 1000},
+    "variation": {"steps": 20, "ways": ("nothing", "poor pictures")},
 }  # fmt: skip
 NOTES = {
     "stability": f"one small autoencoder of Fashion-MNIST at equal steps, AdamW at a rate of {RATE} that falls as a "
@@ -47,6 +50,8 @@ NOTES = {
     "of a larger one, one seed",
     "resolution": "untrained networks of the shipped shapes, one picture a call, memory above a process that only "
     "imported",
+    "variation": "the shipped recogniser's recipe from its beginning, dlib's layers, for a moment, one seed; pairs of "
+    "people who trained nothing and chose nothing, at the threshold that suits them best",
     "against classics": "each by its own recipe's optimiser with the same batch. The seconds hold reading the data and "
     "a first evaluation. Generators of garments are compared in generation's bench, not here",
 }
@@ -69,6 +74,7 @@ def bench(*, quick: bool, data: Path | None, report: Callable[[str], None]) -> d
         answer |= held_out(data, garments, report, **plan["held_out"])
         answer |= overfitting(garments, report, **plan["overfitting"])
         answer |= amount(data, garments, report, **plan["amount"])
+        answer |= variation(data, report, **plan["variation"])
     return answer
 
 

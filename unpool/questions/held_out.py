@@ -29,11 +29,12 @@ CELEBA = ["celeba_aligned", "celeba_small", "celeba"]
 _SEEDS = "draws from seeds: no picture has a right answer that it could know by heart"
 _FEATURES = "draws from features that only its own wing computes"
 _SOUND = "works on sounds, which only its own wing reads"
+_TEXT = "works on sentences, which only its own wing reads"
 NOT_ASKED = {  # by how a name begins
     "explanation/invert": _FEATURES,
     "generation/faces": _SEEDS,
     "generation/fashion": _SEEDS,
-    "generation/sentences": _SOUND,
+    "generation/sentences": _TEXT,
     "generation/digit": _SOUND,
 }
 
