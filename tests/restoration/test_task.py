@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from skimage import data
 
+from unpool.errors import ModelError
 from unpool.images.metrics import psnr_rgb
 from unpool.images.resampling import imresize
 from unpool.restoration.api import restore
@@ -94,6 +95,16 @@ def test_a_run_can_go_on_from_trained_weights(folder):
     trained, _ = load_module("restoration/sr-x4")
     picture = torch.rand(1, 3, 9, 8)
     assert torch.equal(started.networks["restorer"](picture), trained(picture))
+
+
+def test_a_run_for_another_scale_begins_with_the_same_body(folder):
+    started = recipes.load("restoration/sr-x2", ["start=restoration/sr-x4"]).make_task(folder).networks["restorer"]
+    trained, _ = load_module("restoration/sr-x4")
+    picture = torch.rand(1, 3, 9, 8)
+    assert torch.equal(started.body(started.head(picture)), trained.body(trained.head(picture)))
+    assert started(picture).shape == (1, 3, 18, 16)
+    with pytest.raises(ModelError, match="another shape"):
+        recipes.load("restoration/sr-x2", ["start=restoration/sr-x4", "channels=16"]).make_task(folder)
 
 
 def test_the_record_counts_what_the_beginning_had_cost(folder, tmp_path):

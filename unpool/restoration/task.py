@@ -38,7 +38,9 @@ class RestoreOptions(Options):
     loss: Literal["charbonnier", "squared"] = Field(
         "charbonnier", description="squared: what PSNR measures, softer edges"
     )
-    start: str | None = Field(None, description="weights of the same shape, without branches, to go on from")
+    start: str | None = Field(
+        None, description="weights of the same shape, without branches, to go on from; the scale may be another"
+    )
 
 
 class Crops:
@@ -83,7 +85,7 @@ class Restore(Task):
         self.config = options.model_dump(include={"scale", "down", "channels", "blocks", "upsampler"})
         restorer = Restorer(**self.config, reparameterised=options.reparameterised)
         if options.start is not None:
-            self.went_on_from = take_over(restorer, options.start)
+            self.went_on_from = take_over(restorer, options.start, anew="up.")
         self.networks = {"restorer": restorer}
         self.optimisers = {"restorer": ["restorer"]}
         self.figures: dict[str, float] = {}

@@ -155,14 +155,20 @@ def load_module(name_or_path: Path | str) -> tuple[nn.Module, Record]:
     return module.eval().requires_grad_(False), record
 
 
-def take_over(network: nn.Module, name_or_path: Path | str) -> Record:
+def take_over(network: nn.Module, name_or_path: Path | str, anew: str | None = None) -> Record:
     """Copy a trained model's tensors into `network`, to train it further; `ModelError` if names or shapes differ.
+
+    anew: tensors whose names begin so may differ in shape, and then stay as they begin.
 
     Returns the trained model's record.
     """
     trained, record = load_module(name_or_path)
+    tensors, own = trained.state_dict(), network.state_dict()
+    if anew is not None:
+        other = {name for name in tensors.keys() & own.keys() if tensors[name].shape != own[name].shape}
+        tensors |= {name: own[name] for name in other if name.startswith(anew)}
     try:
-        network.load_state_dict(trained.state_dict())
+        network.load_state_dict(tensors)
     except RuntimeError:
         raise ModelError(
             f"{name_or_path} has another shape than the network to be trained: give both the same options, or no start"
