@@ -26,6 +26,7 @@ from unpool.train.data.faces import faces
 from unpool.zoo.loading import load
 from unpool.zoo.record import Record
 from unpool.zoo.runtime import inference
+from unpool.zoo.weights import tensor_hash
 
 __all__ = [
     "Embedded",
@@ -99,7 +100,9 @@ class Recogniser:
         if not isinstance(module, FaceNetwork):
             raise ModelError(f"{record.name}: not a face recogniser")
         self.module, self.record, self.device = module, record, device
-        self.identity = Identity(f"{record.name}:{(record.sha256 or '')[:12]}", module.head.embed.out_features)
+        # The decoder may learn more without a gallery having to be made again.
+        seeing = {name: one for name, one in module.state_dict().items() if not name.startswith("decoder.")}
+        self.identity = Identity(f"{record.name}:{tensor_hash(seeing)[:12]}", module.head.embed.out_features)
         self.calibration: Calibration | None = calibration_of(record.figures)
 
     @property

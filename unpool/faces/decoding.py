@@ -37,6 +37,7 @@ class Decode(Task):
     def __init__(self, options: DecodeOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
         network, self.base = load_module(options.model)
+        self.went_on_from = self.base
         if not isinstance(network, FaceNetwork):
             raise RecipeError(f"{options.model} is no face recogniser")
         self.network = network.requires_grad_(False)
@@ -76,6 +77,6 @@ class Decode(Task):
         return self.network
 
     def record(self) -> dict[str, Any]:
-        """The recogniser's own words."""
-        kept = {"task", "network", "config", "preprocessing", "data_licence", "headline", "notes", "trained_on"}
-        return self.base.model_dump(include=kept)
+        """The recogniser's own words and figures: what it says of a face has not changed."""
+        kept = {"name", "task", "network", "config", "preprocessing", "data_licence", "headline", "notes", "trained_on"}
+        return self.base.model_dump(include=kept | {"figures"})

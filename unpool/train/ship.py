@@ -47,8 +47,8 @@ def write_weights(task: Task, recipe: Recipe, folder: Path, figures: dict[str, f
     and recipe, figures and budget as JSON in its metadata.
     """
     path = folder / f"{recipe.name.split('/')[-1]}.safetensors"
-    run = {"recipe": recipe.model_dump(mode="json"), "figures": figures, "budget": spent}
     words = task.record()
+    run = {"recipe": recipe.model_dump(mode="json"), "figures": words.pop("figures", {}) | figures, "budget": spent}
     network = task.export()
     if "network" in words:
         fields = {"name": recipe.name, "task": recipe.name.split("/")[0], "trained_on": tuple(recipe.data)} | words

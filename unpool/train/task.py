@@ -92,7 +92,10 @@ class Task:
         return next(iter(self.networks.values()))
 
     def record(self) -> dict[str, Any]:
-        """What the weight file's record says and the loop cannot know: network, config, data, licences, headline."""
+        """What the weight file's record says and the loop cannot know: network, config, data, licences, headline.
+
+        `figures` may hold those of earlier lessons that still hold; the run's own go before them.
+        """
         return {}
 
     @property
