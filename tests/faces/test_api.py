@@ -10,6 +10,7 @@ from unpool.errors import ModelError, PictureError
 from unpool.faces import api
 from unpool.faces.alignment import TEMPLATE
 from unpool.faces.detection import Face
+from unpool.faces.enlarger import Enlarge, EnlargeOptions
 from unpool.faces.table import write_rows
 from unpool.zoo.loading import load
 from unpool.zoo.record import Record
@@ -81,6 +82,15 @@ def test_restored_faces_have_the_size_of_the_model(model, enlarger, crop):
     assert api.restore_face(crop, aligned=True, model=model).samples.shape == (112, 112, 3)
     assert api.restore_face(crop.resize((16, 16)), aligned=True, model=enlarger).samples.shape == (128, 128, 3)
     assert api.restore_face(crop, landmarks=TEMPLATE, model=enlarger).samples.shape == (128, 128, 3)
+
+
+def test_training_an_enlarger_can_go_on(enlarger):
+    options = EnlargeOptions(channels=(8, 4, 4), blocks=1, start=enlarger)
+    begun, trained = Enlarge(options).networks["enlarger"], load(enlarger).module
+    small = torch.rand(1, 3, 16, 16)
+    assert torch.equal(begun(small), trained(small))
+    with pytest.raises(ModelError, match="another shape"):
+        Enlarge(EnlargeOptions(start=enlarger))
 
 
 def test_a_picture_without_a_face_is_refused(model, detector):

@@ -18,6 +18,7 @@ from unpool.nn.conv import conv
 from unpool.nn.deconv import Upsample
 from unpool.train.data.faces import faces, halves, inside
 from unpool.train.task import Loss, Options, Task
+from unpool.zoo.weights import take_over
 
 SMALL, LARGE = 16, 128
 _HELD_OUT = 128
@@ -75,6 +76,7 @@ class EnlargeOptions(Options):
     channels: tuple[int, int, int] = (48, 32, 16)
     blocks: int = Field(3, ge=1)
     shift: int = Field(2, ge=0, le=8, description="largest shift of a training face, pixels of 128")
+    start: str | None = Field(None, description="weights of the same shape to go on from")
 
 
 class SharpFaces:
@@ -113,7 +115,10 @@ class Enlarge(Task):
     def __init__(self, options: EnlargeOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
         self.config = options.model_dump(include={"channels", "blocks"})
-        self.networks = {"enlarger": FaceEnlarger(**self.config)}
+        enlarger = FaceEnlarger(**self.config)
+        if options.start is not None:
+            self.went_on_from = take_over(enlarger, options.start)
+        self.networks = {"enlarger": enlarger}
         self.optimisers = {"enlarger": ["enlarger"]}
         self.figures: dict[str, float] = {}
 
