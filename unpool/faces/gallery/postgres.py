@@ -43,9 +43,10 @@ _MIGRATIONS = {
         );
     """,
 }
+# A denser graph took twice as long to build and found no more in the same time.
 _INDEX = """
     CREATE INDEX person_template ON unpool.person USING hnsw (template vector_ip_ops)
-    WITH (m = 24, ef_construction = 128)
+    WITH (m = 16, ef_construction = 64)
 """
 
 
@@ -162,7 +163,7 @@ class PostgresStore(Store):
 
         The server keeps `_WIDEST` at most; where that is too few, it is asked to go on with as many again.
         """
-        breadth = max(200, round(2 * self.about() ** 0.5))  # 632 for 100,000 people
+        breadth = max(200, round(3.2 * self.about() ** 0.5))  # 1,000 for 100,000 people
         self._db.execute(f"SET hnsw.ef_search = {min(breadth, _WIDEST)}".encode())
         self._reach = breadth if breadth > _WIDEST else 1
         if self._reach > 1:
