@@ -33,7 +33,7 @@ def whole(rows):
 
 def test_the_bench_is_found():
     assert benches()["questions"] == "unpool.questions.bench"
-    assert set(bench.QUICK) == set(bench.FULL)
+    assert set(bench.QUICK) == set(bench.FULL) - {"variation"}
 
 
 def test_a_run_without_a_finite_loss_or_without_use_has_diverged():
