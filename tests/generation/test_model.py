@@ -52,27 +52,6 @@ def test_latents_can_be_taken_over(classes):
         torch.testing.assert_close(generator(latent, label), before, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("output", ["linear", "sigmoid"])
-def test_a_generator_can_begin_as_principal_components(output):
-    rng = torch.Generator().manual_seed(0)
-    patterns = torch.randn(3, 2, 4, 4, generator=rng) * torch.tensor([0.08, 0.04, 0.02])[:, None, None, None]
-    coarse = 0.5 + torch.einsum("nk,kchw->nchw", torch.randn(400, 3, generator=rng), patterns)
-    pictures = coarse.repeat_interleave(2, 2).repeat_interleave(2, 3).clamp(0, 1)
-    generator = Generator(latent=3, size=(8, 8), channels=2, output=output, coarse=4, **TABLES)
-    generator.start_linear(pictures)
-    with torch.no_grad():
-        made = torch.nn.functional.adaptive_avg_pool2d(generator(torch.randn(4000, 3, generator=rng)), 4)
-    # Coarse pictures are enlarged bilinearly, so averaging them again blurs a little.
-    torch.testing.assert_close(made.mean(0), coarse.mean(0), atol=0.02, rtol=0)
-    ratio = made.var(0).sum() / coarse.var(0).sum()
-    assert 0.4 < ratio < 1.1
-    for other in (Generator(latent=3, size=(8, 8), channels=2, **TABLES), generator):
-        with pytest.raises(ValueError, match="coarse"):
-            other.start_linear(pictures[:2])
-    with pytest.raises(ValueError, match="standard normal"):
-        generator.take_over(torch.zeros(1, 3), torch.eye(3))
-
-
 def test_sigmoid_output_stays_in_range():
     generator = Generator(latent=5, size=(8, 8), output="sigmoid", **TABLES)
     made = generator(50 * torch.randn(4, 5))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from unpool.errors import DataError, RecipeError
+from unpool.errors import DataError
 from unpool.generation import task as rooms
 from unpool.generation.pictures import Pictures, pictures
 from unpool.train import recipe as recipes
@@ -51,18 +51,6 @@ def test_trained_weights_answer_with_pictures(small, tmp_path):
     assert record.data_licence == "commercial"
     made = load(path, device="cpu")
     assert made.pictures(*made.latents(3))[0].samples.shape == (28, 28, 1)
-
-
-def test_a_run_that_begins_as_principal_components(small):
-    given = [*small, "start=0", "coarse=7"]
-    task = recipes.load("generation/fashion", given).make_task()
-    made = task.export()(torch.randn(200, 4, generator=torch.Generator().manual_seed(0)), torch.zeros(200).long())
-    shown = task.dataset().pictures / 255
-    assert float(made.mean()) == pytest.approx(shown.mean(), abs=0.03)
-    assert float(made.mean((1, 2, 3)).std()) == pytest.approx(shown.mean((1, 2, 3)).std(), rel=0.2)
-    assert task.record()["config"]["coarse"] == 7
-    with pytest.raises(RecipeError, match="start or coarse"):
-        recipes.load("generation/fashion", [*given, "start=5"]).make_task()
 
 
 def test_the_critic_steps_before_the_generator_and_is_penalised_now_and_then(small):

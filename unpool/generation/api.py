@@ -171,7 +171,7 @@ class Generation:
         latents = torch.randn(samples, self.module.latent, generator=torch.Generator().manual_seed(seed))
         label = None if not self.classes else torch.zeros(samples, dtype=torch.int64, device=self.device)
         with inference(self.device, exact=True):
-            responses = self.module.beginnings(latents.to(self.device), label).cpu()
+            responses = self.module.responses(latents.to(self.device), label).flatten(1).cpu()
         responses = responses - responses.mean(0)
         _, _, components = torch.pca_lowrank(responses, q=min(count + 8, *responses.shape), center=False)
         coordinates = responses @ components[:, :count]

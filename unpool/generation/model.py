@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from unpool.nn.deconv import Upsample
 from unpool.nn.towers import Decoder, Encoder, stage_sizes
 
 
@@ -22,8 +20,6 @@ class Generator(nn.Module):
     size: extent of the picture (height, width), or (length,) of a signal.
     widths, strides, blocks, block, activation, upsample: the tower's, from the picture inwards.
     output: "sigmoid" keeps values within [0, 1] and lets them rest at its ends (a black background); "linear" does not.
-    coarse: side of a coarse picture (square, enlarged bilinearly) that a fixed linear map of the latent adds to what
-        the tower says; `start_linear` sets it. 0 for none.
     """
 
     def __init__(
@@ -41,7 +37,6 @@ class Generator(nn.Module):
         activation: str = "leaky",
         upsample: str = "deconv",
         output: str = "linear",
-        coarse: int = 0,
     ) -> None:
         super().__init__()
         if output not in ("linear", "sigmoid"):
@@ -53,12 +48,6 @@ class Generator(nn.Module):
         self.centre = nn.Embedding(classes, latent) if classes else None
         if self.centre is not None:
             nn.init.zeros_(self.centre.weight)
-        self.coarse = coarse
-        if coarse:
-            self.register_buffer("directions", torch.zeros(channels, coarse, coarse, latent))
-            self.register_buffer("middle", torch.zeros(channels, coarse, coarse))
-            self.directions: Tensor
-            self.middle: Tensor
         self.root = nn.Linear(latent + (embedding if classes else 0), math.prod(self.root_size))
         nn.init.normal_(self.root.weight, std=1 / math.sqrt(self.root.in_features))
         nn.init.zeros_(self.root.bias)
@@ -81,36 +70,6 @@ class Generator(nn.Module):
             latent = torch.cat([latent + self.centre(label), self.embedding(label)], dim=1)
         return self.root(latent).view(-1, *self.root_size)
 
-    def _plain(self, latent: Tensor) -> Tensor:
-        return self.middle + (self.directions @ latent.T).permute(3, 0, 1, 2)
-
-    def beginnings(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
-        """(N, latent), (N,) -> all that is made of a latent at first, (N, F): responses and coarse picture."""
-        found = self.responses(latent, label).flatten(1)
-        return torch.cat([found, self._plain(latent).flatten(1)], dim=1) if self.coarse else found
-
-    @torch.no_grad()
-    def start_linear(self, pictures: Tensor) -> None:
-        """Begin as the principal components of pictures (N, channels, *size) in [0, 1], averaged to the coarse size.
-
-        A standard normal latent then gives a sample of the Gaussian that has their mean and, along as many directions
-        as the latent is long, their covariance. The tower begins at zero.
-        """
-        if not self.coarse or len(pictures) < self.latent:
-            raise ValueError("this needs coarse > 0 and no fewer pictures than the latent is long")
-        small = F.adaptive_avg_pool2d(pictures, self.coarse)
-        values = (small.clamp(0.02, 0.98).logit() / 2 if self.sigmoid else 2 * small - 1).flatten(1)
-        mean = values.mean(0)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)  # pca_lowrank draws from the global generator
-            _, deviations, directions = torch.pca_lowrank(values - mean, q=self.latent, center=False, niter=4)
-        self.middle.copy_(mean.view_as(self.middle))
-        self.directions.copy_((directions * deviations / len(values) ** 0.5).view_as(self.directions))
-        last = self.tower.stages[-1]
-        assert isinstance(last, Upsample)
-        for parameter in last.parameters():
-            parameter.zero_()
-
     @torch.no_grad()
     def take_over(self, means: Tensor, factor: Tensor) -> None:
         """Make standard normal latents mean what latents of Gaussians meant so far.
@@ -119,8 +78,6 @@ class Generator(nn.Module):
         (latent, latent), a Cholesky factor of their covariance. Afterwards `forward(z, c)` gives what
         `forward(means[c] + factor @ z, c)` gave before.
         """
-        if self.coarse:
-            raise ValueError("a generator that begins as principal components has standard normal latents already")
         weight = self.root.weight[:, : self.latent]
         if self.centre is None:
             self.root.bias.add_(weight @ means[0])
@@ -132,8 +89,6 @@ class Generator(nn.Module):
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         """(N, latent), (N,) int64 -> (N, channels, *size), in [0, 1] (with a linear output, around it)."""
         values = self.tower(self.responses(latent, label), self.size)
-        if self.coarse:
-            values = values + F.interpolate(self._plain(latent), self.size, mode="bilinear", align_corners=False)
         return torch.sigmoid(2 * values) if self.sigmoid else 0.5 + 0.5 * values
 
     def example_inputs(self) -> tuple[Tensor, ...]:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from unpool.errors import RecipeError
 from unpool.generation.augmentation import augment
 from unpool.generation.features import FEATURES, features, kid, sharpness
 from unpool.generation.loss import critic_loss, evidence_bound, generator_loss, gradient_penalty
@@ -20,15 +19,12 @@ from unpool.train.task import Loss, Options, Task
 
 _JUDGED = 1000  # pictures that an evaluation during training compares
 _SETTLED = 2000  # pictures from which the latents' distribution is measured
-_LINEAR = 5000  # pictures whose principal components are taken
 
 
 class GenerateOptions(Options):
     """Settings of a generator's training.
 
     latent, widths, strides, blocks, block, upsample: the generator's; critic and encoder share its tables.
-    coarse: side of the coarse picture that principal components make of the latent and the tower refines; 0 for none.
-        It takes the place of a variational start.
     start: steps trained as a variational autoencoder, before the critic takes over.
     sigma: noise of the pictures that the variational start assumes, of a range of 1.
     gamma: weight of the two gradient penalties; penalty_every: steps from one to the next (their weight grows alike).
@@ -42,7 +38,6 @@ class GenerateOptions(Options):
     blocks: int | tuple[int, ...] = 1
     block: str = "residual"
     upsample: str = "deconv"
-    coarse: int = 0
     start: int = 0
     sigma: float = 0.1
     gamma: float = 1.0
@@ -58,18 +53,13 @@ class Generate(Task):
 
     def __init__(self, options: GenerateOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
-        if options.start and options.coarse:
-            raise RecipeError("a generator begins variationally or with principal components: set start or coarse to 0")
-        generator = Generator(**self.config)
-        if options.coarse:
-            generator.start_linear(self._some(_LINEAR)[0])
         self.networks = {
-            "generator": generator,
-            "critic": Critic(**_without(self.config, "latent", "upsample", "output", "coarse")),
+            "generator": Generator(**self.config),
+            "critic": Critic(**_without(self.config, "latent", "upsample", "output")),
         }
         self.optimisers = {"critic": ["critic"], "generator": ["generator"]}
         if options.start:
-            self.networks["encoder"] = LatentEncoder(**_without(self.config, "classes", "upsample", "output", "coarse"))
+            self.networks["encoder"] = LatentEncoder(**_without(self.config, "classes", "upsample", "output"))
             self.optimisers["start"] = ["encoder", "generator"]
 
     @cached_property
@@ -88,7 +78,6 @@ class Generate(Task):
             "block": options.block,
             "upsample": options.upsample,
             "output": "sigmoid",
-            "coarse": options.coarse,
         }
 
     def dataset(self) -> Pictures:
@@ -116,15 +105,12 @@ class Generate(Task):
 
         After a short variational start these are Gaussian well enough, but neither centred nor of unit variance.
         """
+        kept = self.dataset()
+        chosen = torch.randperm(len(kept), generator=torch.Generator().manual_seed(0))[:_SETTLED].numpy()
+        labels = torch.from_numpy(kept.labels[chosen]) if self.config["classes"] else torch.zeros(len(chosen)).long()
         encoder = self.networks["encoder"]
         assert isinstance(encoder, LatentEncoder)
-        settle(self.export(), encoder, *self._some(_SETTLED))
-
-    def _some(self, count: int) -> tuple[Tensor, Tensor]:
-        """Training pictures chosen by lot, and their labels."""
-        kept = self.dataset()
-        chosen = torch.randperm(len(kept), generator=torch.Generator().manual_seed(0))[:count].numpy()
-        return kept.tensor(chosen), torch.from_numpy(kept.labels[chosen])
+        settle(self.export(), encoder, kept.tensor(chosen), labels)
 
     def _adversarial(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         options, (make, judge) = self.options, (self.networks["generator"], self.networks["critic"])
@@ -157,8 +143,10 @@ class Generate(Task):
     @cached_property
     def _judged(self) -> tuple[Tensor, Tensor, Tensor]:
         """Training pictures (held-out ones choose nothing), their features, and their labels."""
-        values, labels = self._some(_JUDGED)
-        return values, features(values, self.options.pictures), labels
+        kept = self.dataset()
+        chosen = torch.randperm(len(kept), generator=torch.Generator().manual_seed(0))[:_JUDGED]
+        values = kept.tensor(chosen.numpy())
+        return values, features(values, self.options.pictures), torch.from_numpy(kept.labels)[chosen]
 
     def evaluate(self) -> dict[str, float]:
         """KID and sharpness against training pictures, and both in one: `distance`, which blur does not make small."""
