@@ -1,8 +1,12 @@
-"""System 3, compression and restoration: photographs spoilt on purpose and mended, and one made small."""
+"""System 3, compression and restoration: photographs spoilt on purpose and mended, and one made small.
+
+`python examples/restore.py FOLDER`; its beside.jpg is the picture of docs/restoration.md.
+"""
 
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from skimage.data import chelsea, coffee
 
@@ -35,6 +39,22 @@ def main(folder: Path, side: int = 280) -> None:
     write_pair(cup.tensor(), back, folder / "compressed.png")
     bits = 8 * len(file) / (cup.width * cup.height)
     print(f"cup.unp: {bits:.2f} bits a pixel, {float(psnr_rgb(cup.tensor(), back.tensor())):.1f} dB")
+
+    shown = (slice(40, 40 + side * 26 // 35), slice(60, 60 + side * 32 // 35))
+    rows = [beside(photo[shown], kind) for photo, kind in ((chelsea(), "small"), (coffee(), "noisy"))]
+    unpool.write(Picture.from_tensor(torch.cat(rows, -2)), folder / "beside.jpg")
+
+
+def beside(photo: np.ndarray, kind: str) -> torch.Tensor:
+    """A photograph spoilt, mended, and as it was, side by side, (1, 3, H, 3 W)."""
+    clean = unpool.read(photo).tensor()
+    if kind == "small":
+        small = Downscale(4)(clean, torch.Generator())
+        spoilt, mended = imresize(small, 4), unpool.restore(Picture.from_tensor(small), scale=4, task="sr")
+    else:
+        spoilt = GaussianNoise(25.0)(clean, torch.Generator().manual_seed(0))
+        mended = unpool.restore(Picture.from_tensor(spoilt), task="denoise")
+    return torch.cat([spoilt.clamp(0, 1), mended.picture.tensor(), clean], -1)
 
 
 def write_pair(before: torch.Tensor, after: Picture, path: Path) -> None:

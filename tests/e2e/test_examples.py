@@ -29,7 +29,7 @@ def loaded(name: str) -> Any:
     [
         ("explain", {"side": 64, "methods": ("guided",), "steps": 3}, ["guided.png"], "randomisation"),
         ("generate", {"steps": 3}, ["faces.png", "way.webp", "nearest.png"], "squared error"),
-        ("restore", {"side": 64}, ["larger.png", "cleaner.png", "compressed.png"], "bits a pixel"),
+        ("restore", {"side": 64}, ["larger.png", "cleaner.png", "compressed.png", "beside.jpg"], "bits a pixel"),
         pytest.param("recognise", {}, ["sixteen-pixels.png"], "in the gallery: Eileen Collins", marks=DETECTOR),
         ("autoencode", {"steps": 3}, ["codes.png"], "64 numbers"),
     ],
