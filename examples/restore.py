@@ -40,8 +40,7 @@ def main(folder: Path, side: int = 280) -> None:
     bits = 8 * len(file) / (cup.width * cup.height)
     print(f"cup.unp: {bits:.2f} bits a pixel, {float(psnr_rgb(cup.tensor(), back.tensor())):.1f} dB")
 
-    shown = (slice(40, 40 + side * 26 // 35), slice(60, 60 + side * 32 // 35))
-    rows = [beside(photo[shown], kind) for photo, kind in ((chelsea(), "small"), (coffee(), "noisy"))]
+    rows = [beside(photo[40:248, 60:316], kind) for photo, kind in ((chelsea(), "small"), (coffee(), "noisy"))]
     unpool.write(Picture.from_tensor(torch.cat(rows, -2)), folder / "beside.jpg")
 
 
