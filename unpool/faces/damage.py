@@ -56,6 +56,10 @@ class Poor:
         return imresize(picture, size=(height, width)).clamp_(0, 1)
 
 
+# What a decoder is asked to undo. Which light there was, and what lies behind a hand, no face tells.
+RESTORABLE = Poor(sizes=(12, 56), light=0.0, occlusion=0.0)
+
+
 def poor_in_groups(faces: Tensor, share: float, group: int, generator: Generator, how: Poor | None = None) -> Tensor:
     """Faces (N, C, H, W), a `share` of their groups of `group` neighbours made poor, each group in its own way."""
     how = how or Poor()

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from unpool.errors import RecipeError
-from unpool.faces.damage import poor_in_groups, reduced
+from unpool.faces.damage import RESTORABLE, poor_in_groups, reduced
 from unpool.faces.enlarger import EnlargeOptions, SharpFaces
 from unpool.faces.loss import picture_loss
 from unpool.faces.model import FaceNetwork
@@ -53,7 +53,8 @@ class Decode(Task):
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         """One Charbonnier loss."""
         clean = batch["face"][:, :, 8:120, 8:120].float() / 255
-        poor = poor_in_groups(clean, self.options.poor, 4, generator).contiguous(memory_format=torch.channels_last)
+        poor = poor_in_groups(clean, self.options.poor, 4, generator, RESTORABLE)
+        poor = poor.contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             maps = self.network.encoder(poor)
             embedding, _ = self.network.head(maps[-1])

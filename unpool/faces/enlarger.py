@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from unpool.faces.loss import picture_loss
+from unpool.faces.model import Mixing
 from unpool.images.metrics import eight_bit, psnr_rgb, ssim_y
 from unpool.images.resampling import imresize
 from unpool.nn.blocks import Residual
@@ -22,24 +23,6 @@ from unpool.zoo.weights import take_over
 
 SMALL, LARGE = 16, 128
 _HELD_OUT = 128
-
-
-class Mixing(nn.Module):
-    """x + a dense layer over all positions, the same for every channel: (N, C, 16, 16) -> (N, C, 16, 16).
-
-    Aligned faces have their parts at known places, so what one place shows tells of every other (Tolstikhin et al.
-    2021, token mixing). It begins as the identity.
-    """
-
-    def __init__(self, *, cells: int) -> None:
-        super().__init__()
-        self.dense = nn.Linear(cells, cells)
-        nn.init.zeros_(self.dense.weight)
-        nn.init.zeros_(self.dense.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W)."""
-        return x + self.dense(x.flatten(2)).view_as(x)
 
 
 class FaceEnlarger(nn.Module):

@@ -123,10 +123,31 @@ class Head(nn.Module):
         return F.normalize(self.embed(pooled)), self.judge(pooled.detach())[:, 0]
 
 
+class Mixing(nn.Module):
+    """x + a dense layer over all positions, the same for every channel: (N, C, h, w) -> (N, C, h, w).
+
+    Aligned faces have their parts at known places, so what one place shows tells of every other (Tolstikhin et al.
+    2021, token mixing). It begins as the identity.
+
+    cells: h * w.
+    """
+
+    def __init__(self, *, cells: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(cells, cells)
+        nn.init.zeros_(self.dense.weight)
+        nn.init.zeros_(self.dense.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        return x + self.dense(x.flatten(2)).view_as(x)
+
+
 class Decoder(nn.Module):
     """Maps and embedding back to a face, by deconvolutions that cannot make checkerboards.
 
-    It adds to the input what the features say is missing; finer maps and the input itself come in on the way up.
+    It adds to the input what the features say is missing; finer maps and the input itself come in on the way up. At 14
+    cells a side it knows where in the face it is, and every place tells every other.
 
     maps: channels of the encoder's first three maps; widths: channels at 14, 28 and 56 cells a side.
     """
@@ -138,19 +159,23 @@ class Decoder(nn.Module):
         self.lateral = nn.ModuleList(
             conv(in_channels=cin, out_channels=cout, kernel=1) for cin, cout in zip(maps, (middle, coarse, coarse))
         )
+        self.place = nn.Parameter(torch.zeros(1, coarse, SIZE // 8, SIZE // 8))
+        self.mix = nn.Sequential(
+            *[layer for _ in range(2) for layer in (Mixing(cells=(SIZE // 8) ** 2), Residual(channels=coarse))]
+        )
         self.enter = conv(in_channels=3, out_channels=fine, stride=2)
         self.up = nn.ModuleList(
             Upsample(in_channels=cin, out_channels=cout) for cin, cout in ((coarse, middle), (middle, fine))
         )
-        self.refine = nn.ModuleList(Residual(channels=width) for width in widths)
+        self.refine = nn.ModuleList(Residual(channels=width) for width in (middle, fine))
         self.out = Upsample(in_channels=fine, out_channels=3, gain=0.0)
 
     def forward(self, picture: Tensor, maps: Sequence[Tensor], embedding: Tensor) -> Tensor:
         """Picture (N, 3, 112, 112), the encoder's maps, unit embedding (N, E) -> restored face (N, 3, 112, 112)."""
         first, second, third = (lateral(one) for lateral, one in zip(self.lateral, maps))
         x = placed(second, SIZE // 8) + placed(third, SIZE // 8) + self.believe(embedding)[:, :, None, None]
-        x = self.refine[0](F.leaky_relu(x, _LEAK))
-        for up, refine, side in zip(self.up, list(self.refine)[1:], (placed(first, SIZE // 4), self.enter(picture))):
+        x = self.mix(F.leaky_relu(x + self.place, _LEAK))
+        for up, refine, side in zip(self.up, self.refine, (placed(first, SIZE // 4), self.enter(picture))):
             x = refine(F.leaky_relu(up(x) + side, _LEAK))
         return picture + self.out(x)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from unpool.errors import RecipeError
 from unpool.faces.calibrating import calibration_figures
-from unpool.faces.damage import poor_in_groups, reduced
+from unpool.faces.damage import RESTORABLE, poor_in_groups, reduced
 from unpool.faces.loss import agreement, margin_loss, picture_loss, quality_loss, relation_loss
 from unpool.faces.model import SIZE, FaceNetwork
 from unpool.faces.samples import Faces, KeptFeatures, RecogniseOptions, cut_out, no_faces
@@ -76,7 +76,7 @@ class Recognise(Task):
         # Those to be restored are nearly all poor: beside many that need no change, changing nothing is a trap.
         given = torch.cat(
             [
-                poor_in_groups(clean[:wanted], _RESTORED_POOR, 4, generator),
+                poor_in_groups(clean[:wanted], _RESTORED_POOR, 4, generator, RESTORABLE),
                 poor_in_groups(clean[wanted:], options.poor, 8, generator),
             ]
         )
