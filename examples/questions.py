@@ -75,7 +75,7 @@ def data(axes: tuple[Axes, Axes], answer: dict[str, Any]) -> None:
 
 def variation(axes: tuple[Axes, Axes], answer: dict[str, Any]) -> None:
     """Pairs of faces told right without each way of varying them, in place and misplaced: sharp left, poor right."""
-    rows: Rows = answer.get("variation", [])  # not asked where there are no faces
+    rows: Rows = answer["variation"]
     places = range(len(rows))
     for panel, size in zip(axes, (112, 16)):
         panel.plot([row[f"in_place_{size}"] for row in rows], places, "o", label="in place")
@@ -161,9 +161,12 @@ def written(page: str, answer: dict[str, Any]) -> str:
 
 
 def draw(answer: dict[str, Any], folder: Path) -> None:
-    """Every plot, two panels each."""
+    """Every plot that has something to show, two panels each; an earlier run's plot goes where this run did not ask."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (_, panels) in SECTIONS.items():
+    for name, (tables, panels) in SECTIONS.items():
+        if not any(answer.get(key) for key in tables):
+            (folder / f"{name}.svg").unlink(missing_ok=True)
+            continue
         with rc_context({"svg.hashsalt": "unpool", "svg.fonttype": "none"}):
             figure = Figure(figsize=(9, 3.4), layout="constrained")
             axes = figure.subplots(1, 2)

@@ -84,6 +84,19 @@ def test_restored_faces_have_the_size_of_the_model(model, enlarger, crop):
     assert api.restore_face(crop, landmarks=TEMPLATE, model=enlarger).samples.shape == (128, 128, 3)
 
 
+def test_the_faces_size_selects_who_restores_it(model, enlarger, crop, monkeypatch):
+    monkeypatch.setattr(api, "RECOGNISER", model)
+    monkeypatch.setattr(api, "ENLARGER", enlarger)
+    monkeypatch.setattr(api.Recogniser, "restores", True)
+    for side, shown in ((16, 128), (28, 112), (112, 112)):
+        small = crop.resize((side, side))
+        assert api.restore_face(small, aligned=True).samples.shape == (shown, shown, 3)
+        points = TEMPLATE * (side / 112)
+        assert api.restore_face(small, landmarks=points).samples.shape == (shown, shown, 3)
+    monkeypatch.setattr(api.Recogniser, "restores", False)
+    assert api.restore_face(crop, aligned=True).samples.shape == (128, 128, 3)
+
+
 def test_training_an_enlarger_can_go_on(enlarger):
     options = EnlargeOptions(channels=(8, 4, 4), blocks=1, start=enlarger)
     begun, trained = Enlarge(options).networks["enlarger"], load(enlarger).module

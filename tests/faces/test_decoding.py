@@ -39,6 +39,10 @@ def test_the_decoder_learns_and_the_embedding_stays(faces, model, tmp_path):
     assert second.record.name == first.record.name
     assert second.record.figures["psnr_16"] == figures["psnr_16"]
     assert second.record.budget.earlier_pictures is not None
+    assert {"celeba-aligned", "named-aligned"} <= set(second.record.trained_on)
+    assert "then the decoder alone" in second.record.notes
+    again = recipes.load(recipe.name, [f"model={tmp_path / 'run' / 'recogniser-decoder.safetensors'}"]).make_task()
+    assert again.record()["notes"] == second.record.notes, "a third lesson does not say it twice"
 
 
 def test_another_encoder_is_another_identity(model, tmp_path):

@@ -95,6 +95,8 @@ def test_figures_and_record(recognise, monkeypatch):
     assert {"accuracy", "accuracy_112", "accuracy_16", "psnr_16", "threshold", "calibration_slope"} <= set(figures)
     assert figures["psnr_16"] == pytest.approx(figures["psnr_16_bicubic"], abs=1e-4)  # it begins as the identity
     assert made.record()["data_licence"] == "research only"
+    assert made.record()["trained_on"] == ("celeba-aligned", "celeba-small", "named-aligned", "everyday")
+    assert recognise(sources=("celeba_aligned",)).record()["trained_on"] == ("celeba-aligned", "everyday")
     assert made.export() is made.network
 
 

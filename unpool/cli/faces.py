@@ -142,8 +142,9 @@ def restore(
     out: Annotated[Path, typer.Option("-o", "--out", help="The aligned, restored face.")],
     aligned: Aligned = False,
     model: Annotated[
-        str, typer.Option(help="faces/sr-x8: 128 pixels from 16; or a recogniser: 112 pixels from any.")
-    ] = "faces/sr-x8",
+        str | None,
+        typer.Option(help="faces/sr-x8: 128 pixels from 16; or a recogniser: 112 from any.", show_default="by size"),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Show the largest face as the network believes it looks: a likely face, not evidence."""

@@ -272,24 +272,39 @@ def restore_face(
     *,
     landmarks: Any = None,
     aligned: bool = False,
-    model: str | Path = ENLARGER,
+    model: str | Path | None = None,
     device: str = "auto",
 ) -> Picture:
-    """The largest face as the network believes it looks, aligned: 128x128 from its 16x16, or 112x112 by a recogniser.
+    """The largest face as a network believes it looks, aligned.
+
+    Args:
+        model: an enlarger (`faces/sr-x8`: 128x128 pixels from the face's 16x16), or a recogniser, whose decoder makes
+            112x112 of a face of any size. None takes the enlarger where the face has at most 16 pixels, else the
+            recogniser.
 
     Raises:
         PictureError: no face was found.
     """
-    maker = loaded(model, device)
     rgb = as_picture(picture).rgb()
-    if not aligned:
-        points = check_landmarks(landmarks) if landmarks is not None else _largest(picture).landmarks
+    points = None if aligned else check_landmarks(landmarks if landmarks is not None else _largest(picture).landmarks)
+    maker = loaded(model, device) if model is not None else _restorer(rgb, points, device)
     if isinstance(maker, Enlarger):
-        margin = (LARGE - SIZE) / 2
-        small = imresize(rgb, size=(SMALL, SMALL)) if aligned else warp(rgb, crop_matrix(points, SMALL, margin), SMALL)
+        margin = (LARGE - SIZE) / 2  # its crop shows a little more than the recogniser's
+        small = (
+            imresize(rgb, size=(SMALL, SMALL))
+            if points is None
+            else warp(rgb, crop_matrix(points, SMALL, margin), SMALL)
+        )
         return Picture.from_tensor(maker.enlarge(small.clamp(0, 1)))
-    crop = _sized(rgb) if aligned else warp(rgb, crop_matrix(points), SIZE)
+    crop = _sized(rgb) if points is None else warp(rgb, crop_matrix(points), SIZE)
     return Picture.from_tensor(maker.restore_crops(crop))
+
+
+def _restorer(rgb: Tensor, points: np.ndarray | None, device: str) -> "Recogniser | Enlarger":
+    """Who restores a face: the enlarger one of `SMALL` pixels, for it would throw away what a larger one has more."""
+    side = min(rgb.shape[-2:]) if points is None else SIZE / np.sqrt(np.linalg.det(crop_matrix(points)[:, :2]))
+    recogniser = loaded(RECOGNISER, device)
+    return recogniser if round(side) > SMALL and recogniser.restores else loaded(ENLARGER, device)
 
 
 _NO_FACE = "no face was found; give a picture that shows one, its landmarks, or say that it is aligned already"

@@ -1,5 +1,6 @@
 """A second lesson for a trained recogniser: its decoder alone, on faces made poor; the rest stays as it is."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ from unpool.train.task import Loss, Options, Task
 from unpool.zoo.weights import load_module
 
 _HELD_OUT = 64
+_SEEN = ("celeba-aligned", "named-aligned")  # the sharp faces
 
 
 class DecodeOptions(Options):
@@ -36,8 +38,7 @@ class Decode(Task):
 
     def __init__(self, options: DecodeOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
-        network, self.base = load_module(options.model)
-        self.went_on_from = self.base
+        network, self.went_on_from = load_module(options.model)
         if not isinstance(network, FaceNetwork):
             raise RecipeError(f"{options.model} is no face recogniser")
         self.network = network.requires_grad_(False)
@@ -78,6 +79,13 @@ class Decode(Task):
         return self.network
 
     def record(self) -> dict[str, Any]:
-        """The recogniser's own words and figures: what it says of a face has not changed."""
-        kept = {"name", "task", "network", "config", "preprocessing", "data_licence", "headline", "notes", "trained_on"}
-        return self.base.model_dump(include=kept | {"figures"})
+        """The recogniser's own words and figures, for what it says of a face has not changed; and its first lesson."""
+        base = self.went_on_from
+        assert base is not None
+        kept = {"name", "task", "network", "config", "preprocessing", "data_licence", "headline", "notes", "figures"}
+        words = base.model_dump(include=kept)
+        words["trained_on"] = tuple(dict.fromkeys((*base.trained_on, *_SEEN)))
+        if base.recipe.get("task") != f"{type(self).__module__}:{type(self).__name__}":
+            lesson = f"{base.recipe.get('name')}, {json.dumps(base.recipe.get('options', {}))}"
+            words["notes"] = f"{base.notes} Encoder and head learned by {lesson}; then the decoder alone."
+        return words

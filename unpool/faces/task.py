@@ -153,6 +153,7 @@ class Recognise(Task):
             "network": "unpool.faces.model:FaceNetwork",
             "config": self.config,
             "preprocessing": {"size": (SIZE, SIZE)},
+            "trained_on": (*(source.replace("_", "-") for source in self.options.sources), "everyday"),
             "data_licence": "research only",
             "headline": f"people held out: {accuracy[0]:.3f} of pairs right at 112 pixels, {accuracy[1]:.3f} at 16",
             "notes": "CelebA and the named collections allow research use only. The teacher, and the layers that "
