@@ -17,6 +17,7 @@ from unpool.faces.samples import Faces, KeptFeatures, RecogniseOptions, cut_out,
 from unpool.faces.teacher import TEACHER, transplant
 from unpool.faces.verification import best_accuracy, draw_pairs, similarities
 from unpool.images.metrics import psnr_rgb
+from unpool.train.data.faces import halves
 from unpool.train.task import Loss, Options, Task
 
 _PROBES = (112, 32, 16)
@@ -110,10 +111,10 @@ class Recognise(Task):
         """Verification of people held out, at several resolutions, and PSNR of the restored face from 16 pixels.
 
         `accuracy_N`: share of pairs told right at the best threshold, both faces at N pixels (bicubic). With them goes
-        the calibration: what a similarity means, over all probes.
+        the calibration: what a similarity means, over all probes. They choose the weights; the bench asks others.
         """
         pack, network = self.faces.pack, self.network
-        held = pack.where(part="held-out")
+        held = halves(pack, self.options.sources)[0]
         held = held[:: max(1, len(held) // _HELD_OUT)]
         clean = torch.stack([torch.from_numpy(pack[int(i)][8:120, 8:120].transpose(2, 0, 1).copy()) for i in held])
         clean = clean.float() / 255
