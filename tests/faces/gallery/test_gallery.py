@@ -1,6 +1,7 @@
 """One contract over both stores: enrol, identify, verify, erase, calibrate, export, import, re-embed."""
 
 import importlib.util
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -125,18 +126,27 @@ def test_many_at_once(place):
 
 
 def test_a_search_that_asks_for_more_than_the_server_keeps(server, monkeypatch):
-    from unpool.faces.gallery import postgres
+    from unpool.faces.gallery import breadth
 
     server.psql("DROP SCHEMA IF EXISTS unpool CASCADE;")
-    monkeypatch.setattr(postgres, "_WIDEST", 100)
+    monkeypatch.setattr(breadth, "_WIDEST", 10)
+    monkeypatch.setattr(breadth, "_NARROWEST", 10)
     vectors = np.random.default_rng(2).normal(size=(1500, 16)).astype(np.float32)
+    query = unit(np.random.default_rng(3).normal(size=16), 16)
+    scores = vectors / np.linalg.norm(vectors, axis=1, keepdims=True) @ query
+    true = [f"Person {n}" for n in np.argsort(-scores)[:10]]
     with Gallery.open(server.get_uri(), embedder=Toy()) as gallery:
         gallery._store.add_all({f"Person {n}": [Entry(f"{n:064x}", v)] for n, v in enumerate(vectors)})
+        people, wide = json.loads(gallery._store._get("breadth"))
+        assert people == 1500
+        assert 10 < wide < 1500, "ten candidates do not hold the ten nearest, and not all are needed"
+    with Gallery.open(server.get_uri(), embedder=Toy()) as gallery:
+        assert gallery._store._breadth.rows == wide
         gallery._store._db.execute("SET enable_seqscan = off")
-        query = unit(np.random.default_rng(3).normal(size=16), 16)
-        scores = vectors / np.linalg.norm(vectors, axis=1, keepdims=True) @ query
-        hits = gallery._store.nearest(query, 10)
-    assert [hit.name for hit in hits] == [f"Person {n}" for n in np.argsort(-scores)[:10]]
+        found = [hit.name for hit in gallery._store.nearest(query, 10)]
+        assert len(set(found) & set(true)) >= 9
+        gallery._store._breadth.use(15_000, gallery._store._get("breadth"))
+        assert gallery._store._breadth.rows == round(wide * 10**0.7)
 
 
 def test_an_older_schema_is_brought_up_to_date_and_a_later_one_refused(place, monkeypatch):

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
 from unpool.errors import GalleryError, MissingExtraError
+from unpool.faces.gallery.breadth import INDEX, Breadth, array
 from unpool.faces.gallery.store import (
     SCHEMA,
     Entry,
@@ -43,14 +43,6 @@ _MIGRATIONS = {
         );
     """,
 }
-# A denser graph took twice as long to build and found no more in the same time.
-_INDEX = """
-    CREATE INDEX person_template ON unpool.person USING hnsw (template vector_ip_ops)
-    WITH (m = 16, ef_construction = 64)
-"""
-
-
-_WIDEST = 1000  # of hnsw.ef_search
 
 
 class PostgresStore(Store):
@@ -83,7 +75,8 @@ class PostgresStore(Store):
             if version < SCHEMA:
                 self._migrate(identity)
             register_vector(self._db)
-            self._widen()
+            self._breadth = Breadth(self._db)
+            self._breadth.use(self.about(), self._get("breadth"))
         self.identity = self._identify(identity)
 
     def _version(self) -> int:
@@ -91,8 +84,7 @@ class PostgresStore(Store):
         found = self._db.execute("SELECT to_regclass('unpool.setting')").fetchone()
         if found is None or found[0] is None:
             return 0
-        row = self._db.execute("SELECT value FROM unpool.setting WHERE key = 'schema'").fetchone()
-        return int(row[0]) if row else 0
+        return int(self._get("schema") or 0)
 
     def _migrate(self, identity: Identity | None) -> None:
         """Bring the schema up to date; a new one is made for `identity`."""
@@ -103,7 +95,7 @@ class PostgresStore(Store):
             for step in range(version + 1, SCHEMA + 1):
                 self._db.execute(_MIGRATIONS[step].format(dimension=identity.dimension if identity else 0).encode())
             if version == 0 and identity is not None:
-                self._db.execute(_INDEX)
+                self._db.execute(INDEX)
                 self._set("model", identity.model)
                 self._set("dimension", str(identity.dimension))
             self._set("schema", str(SCHEMA))
@@ -113,6 +105,10 @@ class PostgresStore(Store):
             "INSERT INTO unpool.setting VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value",
             (key, value),
         )
+
+    def _get(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM unpool.setting WHERE key = %s", (key,)).fetchone()
+        return row[0] if row else None
 
     def _identify(self, wanted: Identity | None) -> Identity:
         with self._errors():
@@ -154,20 +150,9 @@ class PostgresStore(Store):
             for name, entries in people.items():
                 self._log("enrolled", self._insert(name, entries))
             if many:
-                self._db.execute(_INDEX)
+                self._db.execute(INDEX)
                 self._db.execute("ANALYZE unpool.person")
-                self._widen()
-
-    def _widen(self) -> None:
-        """How many candidates the index keeps while it walks: more are slower and find more of the true neighbours.
-
-        The server keeps `_WIDEST` at most; where that is too few, it is asked to go on with as many again.
-        """
-        breadth = max(200, round(3.2 * self.about() ** 0.5))  # 1,000 for 100,000 people
-        self._db.execute(f"SET hnsw.ef_search = {min(breadth, _WIDEST)}".encode())
-        self._reach = breadth if breadth > _WIDEST else 1
-        if self._reach > 1:
-            self._db.execute("SET hnsw.iterative_scan = relaxed_order")
+                self._set("breadth", self._breadth.measure(self.size(), self.identity.dimension))
 
     def _copy(self, people: Mapping[str, Sequence[Entry]]) -> None:
         """Enrol new people by the server's fast lane for many rows."""
@@ -217,7 +202,7 @@ class PostgresStore(Store):
         rows = self._db.execute(
             "SELECT sha256, embedding, quality FROM unpool.picture WHERE person = %s ORDER BY sha256", (person,)
         )
-        return [Entry(sha, _array(vector), quality) for sha, vector, quality in rows]
+        return [Entry(sha, array(vector), quality) for sha, vector, quality in rows]
 
     def person(self, name: str) -> Person:
         name = clean_name(name)
@@ -258,7 +243,7 @@ class PostgresStore(Store):
             rows = self._db.execute(
                 "SELECT * FROM (SELECT id, name, -(template <#> %s) AS score FROM unpool.person "
                 "ORDER BY template <#> %s LIMIT %s) AS near ORDER BY score DESC LIMIT %s",
-                (vector, vector, max(count, self._reach), count),
+                (vector, vector, max(count, self._breadth.rows), count),
             ).fetchall()
         return [Hit(*row) for row in rows]
 
@@ -287,8 +272,7 @@ class PostgresStore(Store):
 
     def setting(self, key: str) -> str | None:
         with self._errors():
-            row = self._db.execute("SELECT value FROM unpool.setting WHERE key = %s", (f"user/{key}",)).fetchone()
-        return row[0] if row else None
+            return self._get(f"user/{key}")
 
     def set_setting(self, key: str, value: str) -> None:
         with self._errors():
@@ -328,7 +312,3 @@ class PostgresStore(Store):
 
     def close(self) -> None:
         self._db.close()
-
-
-def _array(vector: Any) -> np.ndarray:
-    return np.asarray(vector.to_numpy() if hasattr(vector, "to_numpy") else vector, np.float32)
