@@ -95,7 +95,7 @@ def gallery(results: dict[str, Any]) -> Iterator[str]:
     low, high = rows[-2:]
     yield (
         f"Measured at {low['templates']:,} and {high['templates']:,} templates; extrapolated from these two: memory "
-        "along a straight line, build and search along a power of the size, recall along the logarithm of the size."
+        "along a straight line, build and search along a power of the size, recall along the logarithm of the size, up to 1."
     )
     yield ""
     yield "| templates | index | table and index | build | search | recall | |"
@@ -111,7 +111,7 @@ def gallery(results: dict[str, Any]) -> Iterator[str]:
     for row in (*rows, beyond):
         yield (
             f"| {row['templates']:,} | {row['memory_mb'] / 1000:.2f} GB | {row['stored_mb'] / 1000:.2f} GB | "
-            f"{row['build_s'] / 60:,.1f} minutes | {row['search_ms']:.1f} ms | {max(row['recall'], 0):.3f} | "
+            f"{row['build_s'] / 60:,.1f} minutes | {row['search_ms']:.1f} ms | {min(max(row['recall'], 0), 1):.3f} | "
             f"{'extrapolated' if row is beyond else 'measured'} |"
         )
 

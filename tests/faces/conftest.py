@@ -8,6 +8,7 @@ import torch
 
 from unpool.faces.calibrating import calibration_figures
 from unpool.faces.enlarger import FaceEnlarger
+from unpool.faces.gallery.calibration import fit
 from unpool.faces.model import FaceNetwork
 from unpool.zoo.record import Record
 from unpool.zoo.weights import save
@@ -29,7 +30,7 @@ def model(tmp_path_factory):
     network = FaceNetwork(**SMALL)
     torch.nn.init.constant_(network.head.judge[2].bias, 5.0)
     rng = np.random.default_rng(0)
-    figures = calibration_figures(rng.normal(0.7, 0.1, 200), rng.normal(0, 0.1, 2000))
+    figures = calibration_figures(fit(rng.normal(0.7, 0.1, 200), rng.normal(0, 0.1, 2000)))
     record = Record(
         name="faces/small", task="faces", network="unpool.faces.model:FaceNetwork", config=SMALL, figures=figures
     )

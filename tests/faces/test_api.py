@@ -132,7 +132,7 @@ def test_the_predictor_serves_a_gallery(model):
     assert isinstance(recogniser, api.Recogniser)
     assert recogniser.identity.dimension == 16
     assert recogniser.calibration is not None
-    assert recogniser.threshold(1e-3) > recogniser.threshold(1e-2)
+    assert recogniser.threshold(false_match_rate=1e-3) > recogniser.threshold(false_match_rate=1e-2)
 
 
 def test_batches_equal_single_faces(model):

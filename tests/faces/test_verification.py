@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unpool.faces.calibrating import calibration_figures, calibration_of
+from unpool.faces.calibrating import Scores, calibration_figures, calibration_of, fit_by_quality
 from unpool.faces.damage import Poor, poor_in_groups, reduced
+from unpool.faces.gallery.calibration import fit
 from unpool.faces.verification import accuracy, best_accuracy, best_threshold, draw_pairs, similarities
 
 scores = st.lists(st.floats(-1, 1).map(lambda v: round(v, 2)), min_size=1, max_size=20).map(np.array)
@@ -39,13 +40,40 @@ def test_accuracy_of_separate_people_is_one():
 
 def test_calibration_survives_a_record():
     rng = np.random.default_rng(0)
-    same, other = rng.normal(0.6, 0.1, 500), rng.normal(0.0, 0.1, 5000)
-    figures = calibration_figures(same, other)
+    quality = rng.uniform(0.5, 1, (2, 40_000))
+    worse, better = quality.min(0), quality.max(0)
+    spread = np.where(better < 0.75, 0.15, 0.1)
+    strangers = Scores(rng.normal(0.0, spread), worse, better)
+    fitted = fit_by_quality(Scores(rng.normal(0.6, spread), worse, better), strangers)
+    assert fitted.poor is not None
+    figures = calibration_figures(fitted)
     again = calibration_of(figures | {"accuracy": 0.9})
     assert again is not None
     assert again.threshold(1e-3) == pytest.approx(figures["threshold"], abs=1e-6)
-    assert (other > again.threshold(1e-2)).mean() == pytest.approx(1e-2, rel=0.3)
+    for pair, clear in (((0.9, 0.62), True), ((0.7, 0.62), False)):
+        limit = again.between(*pair).threshold(1e-2)
+        assert (strangers.usable(clear) > limit).mean() == pytest.approx(1e-2, rel=0.3)
+    assert len(strangers.usable(True)) + len(strangers.usable(False)) == (worse >= 0.6).sum()
     assert calibration_of({"accuracy": 0.9}) is None
+
+
+def test_a_record_from_before_there_were_qualities_is_read():
+    fitted = fit(np.linspace(0.4, 0.9, 100), np.linspace(-0.3, 0.3, 100))
+    figures = {
+        name: value for name, value in calibration_figures(fitted).items() if not name.endswith(("shape", "clear"))
+    }
+    again = calibration_of(figures)
+    assert again is not None
+    assert again.poor is None
+    assert again.between(0.1, 0.1) is again
+    assert again.threshold(1e-3) == pytest.approx(fitted.threshold(1e-3))
+
+
+def test_too_few_poor_pairs_make_one_calibration():
+    rng = np.random.default_rng(0)
+    good = np.full(500, 0.9)
+    fitted = fit_by_quality(Scores(rng.normal(0.6, 0.1, 500), good, good), Scores(rng.normal(0, 0.1, 500), good, good))
+    assert fitted.poor is None
 
 
 def test_reduced_keeps_size_and_loses_detail():

@@ -145,11 +145,15 @@ class Recogniser:
             seen.append(Seen(one.embedding, max(one.quality, 1e-3), box, one.reason))  # type: ignore[arg-type]
         return seen
 
-    def threshold(self, false_match_rate: float = FALSE_MATCH_RATE) -> float:
-        """The similarity that strangers reach at most this often, by people held out of training."""
+    def threshold(self, *qualities: float, false_match_rate: float = FALSE_MATCH_RATE) -> float:
+        """The similarity that strangers reach at most this often, by people held out of training.
+
+        qualities: of the two faces; without them one of the faces is taken for a clear one.
+        """
         if self.calibration is None:
             raise ModelError(f"{self.record.name} was never calibrated: give a threshold")
-        return self.calibration.threshold(false_match_rate)
+        both = qualities or (1.0, 1.0)
+        return self.calibration.between(min(both), max(both)).threshold(false_match_rate)
 
 
 class Enlarger:
@@ -258,10 +262,11 @@ def verify(
         PictureError: a picture has no face.
     """
     recogniser = loaded(model, device)
-    limit = recogniser.threshold() if threshold is None else threshold
     one, other = (embed(p, aligned=aligned, model=model, device=device) for p in (first, second))
     cosine = float(one.embedding @ other.embedding)
-    probability = recogniser.calibration.probability(cosine) if recogniser.calibration else float(cosine > limit)
+    limit = recogniser.threshold(one.quality, other.quality) if threshold is None else threshold
+    calibration = recogniser.calibration and recogniser.calibration.between(one.quality, other.quality)
+    probability = calibration.probability(cosine) if calibration else float(cosine > limit)
     reasons = [f"{which} picture: {it.reason}" for which, it in (("first", one), ("second", other)) if it.reason]
     reason = "; ".join(reasons) or None
     return Verification(cosine > limit and reason is None, cosine, limit, probability, one, other, reason)

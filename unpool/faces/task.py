@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from unpool.errors import RecipeError
-from unpool.faces.calibrating import calibration_figures
+from unpool.faces.calibrating import Scores, calibration_figures, fit_by_quality
 from unpool.faces.damage import RESTORABLE, poor_in_groups, reduced
 from unpool.faces.loss import agreement, margin_loss, picture_loss, quality_loss, relation_loss
 from unpool.faces.model import SIZE, FaceNetwork
@@ -111,7 +111,7 @@ class Recognise(Task):
         """Verification of people held out, at several resolutions, and PSNR of the restored face from 16 pixels.
 
         `accuracy_N`: share of pairs told right at the best threshold, both faces at N pixels (bicubic). With them goes
-        the calibration: what a similarity means, over all probes. They choose the weights; the bench asks others.
+        the calibration: what a similarity means, by quality. They choose the weights; the bench asks others.
         """
         pack, network = self.faces.pack, self.network
         held = halves(pack, self.options.sources)[0]
@@ -121,15 +121,17 @@ class Recognise(Task):
         same, other = draw_pairs(pack.labels[held], np.random.default_rng(0))
         strangers = np.stack(np.triu_indices(len(held), 1), axis=1)
         strangers = strangers[pack.labels[held[strangers[:, 0]]] != pack.labels[held[strangers[:, 1]]]]
-        scores: dict[str, list[np.ndarray]] = {"same": [], "other": []}
+        seen: dict[int, tuple[Tensor, np.ndarray]] = {}
         for size in _PROBES:
             given = clean if size == SIZE else reduced(clean, size)
-            found = torch.cat([network(part.to(self.device))[0].cpu() for part in given.split(64)])
-            self.figures[f"accuracy_{size}"] = best_accuracy(found, same, other)
-            scores["same"].append(similarities(found, same))
-            scores["other"].append(similarities(found, strangers))
-        # One threshold for faces of any resolution: strangers of every probe together.
-        self.figures |= calibration_figures(*(np.concatenate(values) for values in scores.values()))
+            answers = [network(part.to(self.device)) for part in given.split(64)]
+            seen[size] = torch.cat([a[0].cpu() for a in answers]), torch.cat([a[1].cpu() for a in answers]).numpy()
+            self.figures[f"accuracy_{size}"] = best_accuracy(seen[size][0], same, other)
+        # Both faces of one sharpness, and a poor face against a good one.
+        sizes = [*((size, size) for size in _PROBES), (SIZE, min(_PROBES))]
+        self.figures |= calibration_figures(
+            fit_by_quality(*(_scores([(seen[a], seen[b]) for a, b in sizes], pairs) for pairs in (same, strangers)))
+        )
         sharp = clean[torch.from_numpy(self.faces.sharp[held])][:64]
         poor = reduced(sharp, 16)
         restored = network.restore(poor.to(self.device)).cpu().clamp(0, 1)
@@ -162,3 +164,10 @@ class Recognise(Task):
             "CelebA gives numbers instead of names, so its people may be in LFW too. Retrain with "
             "`unpool train faces/recogniser`.",
         }
+
+
+def _scores(seen: list[tuple[tuple[Tensor, np.ndarray], tuple[Tensor, np.ndarray]]], pairs: np.ndarray) -> Scores:
+    """The scores of the same pairs of faces (N, 2) in several views, each of embeddings and qualities."""
+    cosine = [similarities(one[0], pairs, other[0]) for one, other in seen]
+    quality = [np.sort(np.stack([one[1][pairs[:, 0]], other[1][pairs[:, 1]]]), axis=0) for one, other in seen]
+    return Scores(np.concatenate(cosine), *np.concatenate(quality, axis=1))

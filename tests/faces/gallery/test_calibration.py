@@ -1,5 +1,8 @@
 """Scores become probabilities and false-match rates."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -57,11 +60,22 @@ def test_threshold_grows_with_the_gallery():
 
 
 def test_round_trip_and_damage():
-    calibration = fitted()
-    assert Calibration.from_dict(calibration.to_dict()) == calibration
-    for damage in ({"slope": "x"}, {"excess": -1.0}, {"knots": [1.0]}, {"slope": float("nan")}):
+    calibration = replace(fitted(), clear=0.7, poor=fitted(1))
+    assert calibration.shape < 0
+    assert Calibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == calibration
+    bad = ({"slope": "x"}, {"excess": -1.0}, {"knots": [1.0]}, {"slope": float("nan")}, {"shape": 0.5}, {"poor": 3})
+    for damage in (*bad, {"poor": {"slope": 1.0}}, {"clear": "x"}):
         with pytest.raises(GalleryError):
             Calibration.from_dict(calibration.to_dict() | damage)
+
+
+def test_two_poor_faces_have_their_own():
+    calibration = replace(fitted(), clear=0.7, poor=fitted(spread=0.2))
+    assert calibration.between(0.6, 0.8) is calibration
+    assert calibration.between(0.6, 0.65) is calibration.poor
+    assert fitted().between(0.1, 0.1).poor is None
+    before = {name: value for name, value in fitted().to_dict().items() if name not in ("shape", "clear", "poor")}
+    assert Calibration.from_dict(before).false_match_rate(0.9) > 0  # an exponential tail, as it was
 
 
 def test_what_cannot_be_fitted():

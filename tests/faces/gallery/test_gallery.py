@@ -3,6 +3,7 @@
 import importlib.util
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from unpool.errors import GalleryError
 from unpool.faces.gallery import Gallery
+from unpool.faces.gallery.calibration import fit
 from unpool.faces.gallery.store import Entry, unit
 
 _spec = importlib.util.spec_from_file_location("gallery_conftest", Path(__file__).with_name("conftest.py"))
@@ -147,6 +149,23 @@ def test_a_search_that_asks_for_more_than_the_server_keeps(server, monkeypatch):
         assert len(set(found) & set(true)) >= 9
         gallery._store._breadth.use(15_000, gallery._store._get("breadth"))
         assert gallery._store._breadth.rows == round(wide * 10**0.7)
+
+
+def test_a_poor_face_is_held_to_another_threshold_unless_a_clear_one_is_enrolled(place):
+    rng = np.random.default_rng(0)
+    strict = fit(rng.normal(0.8, 0.05, 100), rng.normal(0.4, 0.1, 1000))
+    qualities = iter((0.9, 0.6, 0.65, 0.65, 0.65))
+    with Gallery.open(place, embedder=Toy()) as gallery:
+        embedder, seen = gallery._embedder, gallery._embedder.faces
+        embedder.calibration = replace(
+            fit(rng.normal(0.8, 0.05, 100), rng.normal(0, 0.1, 1000)), clear=0.7, poor=strict
+        )
+        embedder.faces = lambda picture: [replace(one, quality=next(qualities)) for one in seen(picture)]
+        gallery.enroll("Clear", portrait(1))
+        gallery.enroll("Poor", portrait(2))
+        limits = [gallery.identify(portrait(person))[0].threshold for person in (1, 2)]
+        assert limits[0] < limits[1] == pytest.approx(strict.gallery_threshold(0.01, 2))
+        assert gallery.verify("Poor", portrait(2)).false_match_rate == pytest.approx(strict.false_match_rate(1.0))
 
 
 def test_an_older_schema_is_brought_up_to_date_and_a_later_one_refused(place, monkeypatch):

@@ -127,13 +127,18 @@ class Gallery:
         if not size:
             raise GalleryError("nobody is enrolled in this gallery yet")
         calibration = self.calibration
-        threshold = calibration.gallery_threshold(false_alarm_rate, size)
-        return [self._identify(face, calibration, threshold, size) for face in self._embedder.faces(read(picture))]
+        return [
+            self._identify(face, calibration, false_alarm_rate, size) for face in self._embedder.faces(read(picture))
+        ]
 
-    def _identify(self, face: Seen, calibration: Calibration, threshold: float, size: int) -> Identification:
+    def _identify(self, face: Seen, calibration: Calibration, rate: float, size: int) -> Identification:
         if face.reason is not None:
-            return Identification(None, 0.0, 0.0, threshold, None, None, face.box, face.reason)
+            limit = calibration.gallery_threshold(rate, size)
+            return Identification(None, 0.0, 0.0, limit, None, None, face.box, face.reason)
         hits = self._store.nearest(face.embedding, _CANDIDATES)
+        if calibration.poor is not None and face.quality < calibration.clear:
+            calibration = calibration.between(face.quality, self._quality(hits[0].name))
+        threshold = calibration.gallery_threshold(rate, size)
         # Odds of each candidate against a stranger, the prior of "known" spread over the whole gallery.
         odds = [p / (1 - p) / size for p in (calibration.probability(hit.score) for hit in hits)]
         best = hits[0]
@@ -156,13 +161,17 @@ class Gallery:
         known = template(self._store.entries(name))
         seen = self._one(read(picture))
         score = float(known @ unit(seen.embedding, self._store.identity.dimension))
-        calibration = self.calibration
+        calibration = self.calibration.between(seen.quality, self._quality(name))
         return Verification(
             same=score >= calibration.threshold(false_match_rate),
             score=score,
             probability=calibration.probability(score),
             false_match_rate=calibration.false_match_rate(score),
         )
+
+    def _quality(self, name: str) -> float:
+        """Of the best picture of somebody enrolled."""
+        return max(entry.quality for entry in self._store.entries(name))
 
     def erase(self, name: str) -> Person:
         """Erase a person and every trace of them; a random id stays in the audit trail."""
