@@ -95,7 +95,8 @@ def gallery(results: dict[str, Any]) -> Iterator[str]:
     low, high = rows[-2:]
     yield (
         f"Measured at {low['templates']:,} and {high['templates']:,} templates; extrapolated from these two: memory "
-        "along a straight line, build and search along a power of the size, recall along the logarithm of the size, up to 1."
+        "along a straight line, build and search along a power of the size, recall along the logarithm of the size, "
+        "up to 1."
     )
     yield ""
     yield "| templates | index | table and index | build | search | recall | |"
