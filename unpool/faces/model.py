@@ -73,10 +73,13 @@ class Encoder(nn.Module):
         """
         top, left, side = _WINDOW
         seen = F.pad(picture[:, :, top:, left : left + side], (0, 0, 0, top + side - SIZE))
-        x = F.interpolate(seen, (_INNER, _INNER), mode="bilinear", align_corners=False)
-        x = F.relu(self.stem(F.pad((x * 255 - self.mean) / 256, (2, 3, 2, 3))))
+        return self.maps(F.interpolate(seen, (_INNER, _INNER), mode="bilinear", align_corners=False), stages)[1:]
+
+    def maps(self, picture: Tensor, stages: int | None = None) -> list[Tensor]:
+        """Any picture (N, 3, H, W) in [0, 1] -> the stem's map, at half the size, and those of the stages, as above."""
+        x = F.relu(self.stem(F.pad((picture * 255 - self.mean) / 256, (2, 3, 2, 3))))
+        maps = [x]
         x = F.max_pool2d(F.pad(x, (0, 1, 0, 1)), 3, 2)
-        maps = []
         for stage in list(self.stages)[:stages]:
             x = stage(x)
             maps.append(x)

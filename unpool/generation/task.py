@@ -21,15 +21,8 @@ _JUDGED = 1000  # pictures that an evaluation during training compares
 _SETTLED = 2000  # pictures from which the latents' distribution is measured
 
 
-class GenerateOptions(Options):
-    """Settings of a generator's training.
-
-    latent, widths, strides, blocks, block, upsample: the generator's; critic and encoder share its tables.
-    start: steps trained as a variational autoencoder, before the critic takes over.
-    sigma: noise of the pictures that the variational start assumes, of a range of 1.
-    gamma: weight of the two gradient penalties; penalty_every: steps from one to the next (their weight grows alike).
-    augment: probability of each differentiable augmentation.
-    """
+class NetworkOptions(Options):
+    """The pictures, and the generator's constructor arguments."""
 
     pictures: Literal["fashion", "faces"]
     latent: int = 64
@@ -38,6 +31,17 @@ class GenerateOptions(Options):
     blocks: int | tuple[int, ...] = 1
     block: str = "residual"
     upsample: str = "deconv"
+
+
+class GenerateOptions(NetworkOptions):
+    """Settings of a generator's training; critic and encoder share the generator's tables.
+
+    start: steps trained as a variational autoencoder, before the critic takes over.
+    sigma: noise of the pictures that the variational start assumes, of a range of 1.
+    gamma: weight of the two gradient penalties; penalty_every: steps from one to the next (their weight grows alike).
+    augment: probability of each differentiable augmentation.
+    """
+
     start: int = 0
     sigma: float = 0.1
     gamma: float = 1.0
@@ -45,22 +49,14 @@ class GenerateOptions(Options):
     augment: float = 0.0
 
 
-class Generate(Task):
-    """A generator, its critic, and (while the variational start lasts) an encoder."""
+class GeneratorTask(Task):
+    """A generator, its pictures, and how good it is; how it learns is a subclass's affair."""
 
-    Options: ClassVar[type[Options]] = GenerateOptions
     input_range: ClassVar = {"picture": (0.0, 1.0)}
 
-    def __init__(self, options: GenerateOptions, data: Path | None = None) -> None:
+    def __init__(self, options: NetworkOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
-        self.networks = {
-            "generator": Generator(**self.config),
-            "critic": Critic(**_without(self.config, "latent", "upsample", "output")),
-        }
-        self.optimisers = {"critic": ["critic"], "generator": ["generator"]}
-        if options.start:
-            self.networks["encoder"] = LatentEncoder(**_without(self.config, "classes", "upsample", "output"))
-            self.optimisers["start"] = ["encoder", "generator"]
+        self.networks = {"generator": Generator(**self.config)}
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -80,8 +76,66 @@ class Generate(Task):
             "output": "sigmoid",
         }
 
-    def dataset(self) -> Pictures:
+    @cached_property
+    def _training(self) -> Pictures:
         return pictures(self.options.pictures, "train", self.data)
+
+    def dataset(self) -> Pictures:
+        return self._training
+
+    @cached_property
+    def _judged(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Training pictures (held-out ones choose nothing), their features, and their labels."""
+        kept = self._training
+        chosen = torch.randperm(len(kept), generator=torch.Generator().manual_seed(0))[:_JUDGED]
+        values = kept.tensor(chosen.numpy())
+        return values, features(values, self.options.pictures), torch.from_numpy(kept.labels)[chosen]
+
+    def evaluate(self) -> dict[str, float]:
+        """KID and sharpness against training pictures, and both in one: `distance`, which blur does not make small."""
+        real, reference, labels = self._judged
+        latent = torch.randn(len(labels), self.options.latent, generator=torch.Generator().manual_seed(1))
+        make = self.networks["generator"]
+        made = torch.cat([make(z.to(self.device), y.to(self.device)).cpu() for z, y in _pairs(latent, labels)])
+        value, sharp = kid(reference, features(made, self.options.pictures)).value, sharpness(real, made)
+        return {"kid": value, "sharpness": sharp, "distance": value + abs(math.log(max(sharp, 1e-6)))}
+
+    def samples(self) -> dict[str, Tensor]:
+        latent = torch.randn(64, self.options.latent, generator=torch.Generator().manual_seed(2))
+        label = torch.arange(64) % max(self.config["classes"], 1)
+        made = self.networks["generator"](latent.to(self.device), label.to(self.device))
+        return {"first-64": made.clamp(0, 1).cpu()}
+
+    def export(self) -> Generator:
+        network = self.networks["generator"]
+        assert isinstance(network, Generator)
+        return network
+
+    def record(self) -> dict[str, Any]:
+        fashion = self.options.pictures == "fashion"
+        size = "x".join(map(str, self.config["size"]))
+        return {
+            "network": "unpool.generation.model:Generator",
+            "config": self.config,
+            "licence": "Apache-2.0",
+            "data_licence": "commercial" if fashion else "research only",
+            "headline": f"{size} {'clothes of ten classes' if fashion else 'faces'}",
+            "notes": f"KID on {FEATURES[self.options.pictures]}, of {_JUDGED} generated and training pictures.",
+        }
+
+
+class Generate(GeneratorTask):
+    """A generator, its critic, and (while the variational start lasts) an encoder."""
+
+    Options: ClassVar[type[Options]] = GenerateOptions
+
+    def __init__(self, options: GenerateOptions, data: Path | None = None) -> None:
+        super().__init__(options, data)
+        self.networks["critic"] = Critic(**_without(self.config, "latent", "upsample", "output"))
+        self.optimisers = {"critic": ["critic"], "generator": ["generator"]}
+        if options.start:
+            self.networks["encoder"] = LatentEncoder(**_without(self.config, "classes", "upsample", "output"))
+            self.optimisers["start"] = ["encoder", "generator"]
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         if step < self.options.start:
@@ -139,46 +193,6 @@ class Generate(Task):
         with torch.no_grad():
             of_real = judge(seen(real), label)
         yield Loss("generator", generator_loss(of_real, judge(seen(make(latent, label)), label)))
-
-    @cached_property
-    def _judged(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Training pictures (held-out ones choose nothing), their features, and their labels."""
-        kept = self.dataset()
-        chosen = torch.randperm(len(kept), generator=torch.Generator().manual_seed(0))[:_JUDGED]
-        values = kept.tensor(chosen.numpy())
-        return values, features(values, self.options.pictures), torch.from_numpy(kept.labels)[chosen]
-
-    def evaluate(self) -> dict[str, float]:
-        """KID and sharpness against training pictures, and both in one: `distance`, which blur does not make small."""
-        real, reference, labels = self._judged
-        latent = torch.randn(len(labels), self.options.latent, generator=torch.Generator().manual_seed(1))
-        make = self.networks["generator"]
-        made = torch.cat([make(z.to(self.device), y.to(self.device)).cpu() for z, y in _pairs(latent, labels)])
-        value, sharp = kid(reference, features(made, self.options.pictures)).value, sharpness(real, made)
-        return {"kid": value, "sharpness": sharp, "distance": value + abs(math.log(max(sharp, 1e-6)))}
-
-    def samples(self) -> dict[str, Tensor]:
-        latent = torch.randn(64, self.options.latent, generator=torch.Generator().manual_seed(2))
-        label = torch.arange(64) % max(self.config["classes"], 1)
-        made = self.networks["generator"](latent.to(self.device), label.to(self.device))
-        return {"first-64": made.clamp(0, 1).cpu()}
-
-    def export(self) -> Generator:
-        network = self.networks["generator"]
-        assert isinstance(network, Generator)
-        return network
-
-    def record(self) -> dict[str, Any]:
-        fashion = self.options.pictures == "fashion"
-        size = "x".join(map(str, self.config["size"]))
-        return {
-            "network": "unpool.generation.model:Generator",
-            "config": self.config,
-            "licence": "Apache-2.0",
-            "data_licence": "commercial" if fashion else "research only",
-            "headline": f"{size} {'clothes of ten classes' if fashion else 'faces'}",
-            "notes": f"KID on {FEATURES[self.options.pictures]}, of {_JUDGED} generated and training pictures.",
-        }
 
 
 def _without(config: dict[str, Any], *names: str) -> dict[str, Any]:
