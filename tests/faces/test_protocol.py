@@ -48,6 +48,31 @@ def test_gather_takes_a_part_of_each_fold(folds):
     assert (gathered.same.sum(1) == 2).all()
 
 
+def test_fewer_pairs_are_the_ones_gathered_when_fewer_are_asked_for(folds):
+    whole = protocol.gather(folds)
+    some, needed = protocol.fewer(whole, 4)
+    direct = protocol.gather(folds, each=4)
+    assert some.pictures == direct.pictures == [whole.pictures[i] for i in needed]
+    assert (some.first == direct.first).all()
+    assert (some.second == direct.second).all()
+    assert (some.same == direct.same).all()
+
+
+def test_every_recogniser_sees_the_same_poor_faces():
+    faces = torch.randint(0, 256, (3, 3, 240, 240), dtype=torch.uint8)
+    seen = []
+
+    def embed(good, poor):
+        seen.append((good, poor))
+        return poor.mean((1, 2, 3))[:, None]
+
+    one, other = protocol.embed_all([embed, embed], faces, 16)
+    assert torch.equal(one, other)
+    assert seen[0][1] is seen[1][1]
+    (good,) = protocol.embed_all([embed], faces, 112)
+    assert torch.allclose(good[:, 0], faces.float().mean((1, 2, 3)) / 255)
+
+
 def test_perfect_and_useless_embeddings(folds):
     gathered = protocol.gather(folds)
     perfect = torch.nn.functional.one_hot(torch.from_numpy(gathered.person)).float()

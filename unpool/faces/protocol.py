@@ -1,6 +1,6 @@
 """LFW's View 2 at several resolutions: ten folds, the threshold from nine, tested on the tenth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,16 @@ def gather(folds: list[list[Pair]], each: int | None = None) -> Folds:
     )
     same = np.array([[pair.same for pair in fold] for fold in chosen])
     return Folds(pictures, first, second, same, np.array([people[p.parent.name] for p in pictures]))
+
+
+def fewer(folds: Folds, each: int) -> tuple[Folds, np.ndarray]:
+    """Of every fold the first `each` // 2 pairs of one person and of two, and which of the pictures they need."""
+    taken = np.stack([np.flatnonzero(same == wanted)[: each // 2] for same in folds.same for wanted in (True, False)])
+    taken = taken.reshape(len(folds.same), -1)
+    first, second, same = (np.take_along_axis(one, taken, 1) for one in (folds.first, folds.second, folds.same))
+    needed, places = np.unique(np.stack([first, second]), return_inverse=True)
+    first, second = places.reshape(2, *first.shape)
+    return Folds([folds.pictures[i] for i in needed], first, second, same, folds.person[needed]), needed
 
 
 def fold_accuracy(folds: Folds, one: Tensor, other: Tensor) -> tuple[float, float]:
@@ -135,10 +145,12 @@ def spoil(kernel: str) -> Callable[[Tensor, int], Tensor]:
     return small
 
 
-def embed_all(embed: Embed, faces: Tensor, size: int, kernel: str = "bicubic") -> Tensor:
-    """Embeddings of all canvases (N, 3, 240, 240) uint8 with `size` pixels left; 112 leaves them as they are."""
-    answers = []
+def embed_all(embeds: Sequence[Embed], faces: Tensor, size: int, kernel: str = "bicubic") -> list[Tensor]:
+    """Each recogniser's embeddings of canvases (N, 3, 240, 240) uint8 with `size` pixels left; 112 changes nothing."""
+    answers: list[list[Tensor]] = [[] for _ in embeds]
     for part in faces.split(_BATCH):
         good = part.float() / 255
-        answers.append(embed(good, good if size >= 112 else poor_canvas(good, size, spoil(kernel))))
-    return torch.cat(answers)
+        poor = good if size >= SIZE else poor_canvas(good, size, spoil(kernel))
+        for embed, found in zip(embeds, answers):
+            found.append(embed(good, poor))
+    return [torch.cat(found) for found in answers]

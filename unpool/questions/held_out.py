@@ -16,6 +16,7 @@ from unpool.images.metrics import psnr_rgb, psnr_y
 from unpool.images.picture import Picture
 from unpool.images.resampling import imresize
 from unpool.questions.portion import decibels
+from unpool.restoration.damage import damage
 from unpool.train.data.faces import faces, halves
 from unpool.train.data.fashion import FashionSamples
 from unpool.train.data.pack import Pack
@@ -116,13 +117,31 @@ def _plain_conv(network: nn.Module, training: bool, most: int, data: Path | None
     return torch.cat([decibels(network, picture) for picture in _photos(training, most, data)])
 
 
-def _enlarged(network: nn.Module, training: bool, most: int, data: Path | None) -> Tensor:
-    """dB over bicubic, of Y: photographs differ more from one another than methods do."""
-    gains = []
-    for clean in _photos(training, most, data):
-        small = imresize(clean, 0.25).clamp(0, 1)
-        gains.append(psnr_y(network(small), clean, crop=4) - psnr_y(imresize(small, 4), clean, crop=4))
-    return torch.cat(gains)
+def _enlarged(scale: int) -> Measure:
+    def gain(network: nn.Module, training: bool, most: int, data: Path | None) -> Tensor:
+        """dB over bicubic, of Y: photographs differ more from one another than methods do."""
+        gains = []
+        for clean in _photos(training, most, data):
+            small = imresize(clean, 1 / scale).clamp(0, 1)
+            plain = psnr_y(imresize(small, scale), clean, crop=scale)
+            gains.append(psnr_y(network(small), clean, crop=scale) - plain)
+        return torch.cat(gains)
+
+    return gain
+
+
+def _mended(kind: str, scale: int = 1) -> Measure:
+    def gain(network: nn.Module, training: bool, most: int, data: Path | None) -> Tensor:
+        """dB over the damaged picture, enlarged bicubically where the network enlarges."""
+        (spoil,) = damage(kind, scale).probes.values()
+        gains = []
+        for number, clean in enumerate(_photos(training, most, data)):
+            bad = spoil(clean, torch.Generator().manual_seed(number))
+            plain = bad if scale == 1 else imresize(bad, scale).clamp(0, 1)
+            gains.append(psnr_rgb(network(bad).clamp(0, 1), clean) - psnr_rgb(plain, clean))
+        return torch.cat(gains)
+
+    return gain
 
 
 def _denoised(network: nn.Module, training: bool, most: int, data: Path | None) -> Tensor:
@@ -204,7 +223,12 @@ MODELS: dict[str, tuple[str, Measure, int]] = {
     "autoencoders/faces": ("psnr", _face, 500),
     "autoencoders/faces-denoising": ("psnr", _face, 500),
     "autoencoders/faces-supervised": ("psnr", _face, 500),
-    "restoration/sr-x4": ("dB over bicubic", _enlarged, 48),
+    "restoration/sr-x2": ("dB over bicubic", _enlarged(2), 48),
+    "restoration/sr-x3": ("dB over bicubic", _enlarged(3), 48),
+    "restoration/sr-x4": ("dB over bicubic", _enlarged(4), 48),
+    "restoration/photo-x2": ("dB over bicubic", _mended("photo", 2), 48),
+    "restoration/photo-x4": ("dB over bicubic", _mended("photo", 4), 48),
+    "restoration/deblur": ("dB over blurred", _mended("deblur"), 48),
     "restoration/denoise": ("dB over noisy", _denoised, 48),
     "restoration/jpeg": ("dB over JPEG", _unblocked, 48),
     "faces/sr-x8": ("dB over bicubic", _large_face, 200),
