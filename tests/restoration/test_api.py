@@ -10,6 +10,7 @@ from unpool.errors import ModelError, UnpoolError
 from unpool.images.picture import Picture
 from unpool.images.reading import read
 from unpool.images.writing import write
+from unpool.restoration import plan
 from unpool.restoration.api import restore, restore_file
 from unpool.restoration.network import Shrunk, TiledNetwork
 
@@ -109,7 +110,6 @@ class Broken(nn.Module):
         ({"model": restorer(scale=4), "scale": 2}, "4 times, not 2"),
         ({"scale": 5}, "no models enlarge 5 times"),
         ({"scale": 2.5}, "no models enlarge 2.5 times"),
-        ({"task": "deblur"}, "no model restoration/deblur yet"),
         ({"scale": 0.5}, "give 1 to 16"),
         ({"task": "beautify"}, "no task"),
         ({"strength": 2.0}, "strength"),
@@ -123,6 +123,13 @@ class Broken(nn.Module):
 def test_what_cannot_be_done_is_refused(photo, options, words):
     with pytest.raises(UnpoolError, match=words):
         restore(photo, **options)
+
+
+def test_a_task_without_weights_says_what_there_is(photo, monkeypatch):
+    there = {name: path for name, path in plan.shipped().items() if name != "restoration/deblur"}
+    monkeypatch.setattr(plan, "shipped", lambda: there)
+    with pytest.raises(ModelError, match="no model restoration/deblur yet; there are: restoration/denoise"):
+        restore(photo, task="deblur")
 
 
 def test_answers_that_are_not_finite_are_refused(cleaner):

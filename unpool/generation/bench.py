@@ -59,7 +59,7 @@ def _against_held_out(name: str, quick: bool, data: Path | None, notes: list[str
     sets["ours"] = _generated(made, count, labels)
     if name == "fashion":
         sets["classic"] = _classic(labels, notes)
-        sets["Gaussian autoencoder"] = _autoencoder(_drawn(training, 1000, seed=2)[0], count, notes)
+    sets["Gaussian autoencoder"] = _autoencoder(name, _drawn(training, 1000, seed=2)[0], count, notes)
     sets["PCA-Gaussian"] = pca_gaussian(_drawn(training, 2000, seed=2)[0], count)
     reference = features(real, name)
     known = {key: features(values, name) for key, values in sets.items() if values is not None}
@@ -136,12 +136,12 @@ def _classic(labels: Tensor, notes: list[str]) -> Tensor | None:
         return network.generate(labels, torch.Generator().manual_seed(0))
 
 
-def _autoencoder(training: Tensor, count: int, notes: list[str]) -> Tensor | None:
+def _autoencoder(name: str, training: Tensor, count: int, notes: list[str]) -> Tensor | None:
     """Pictures that the autoencoders wing decodes from a Gaussian fitted to its codes."""
-    if "autoencoders/fashion" not in shipped():
-        notes.append("autoencoders/fashion has no weights here")
+    if f"autoencoders/{name}" not in shipped():
+        notes.append(f"autoencoders/{name} has no weights here")
         return None
-    coder = load("autoencoders/fashion", "cpu")
+    coder = load(f"autoencoders/{name}", "cpu")
     codes = coder.encode(list(training))
     drawn = np.random.default_rng(0).multivariate_normal(codes.mean(0), np.cov(codes.T), count)
     return coder.decode_tensor(drawn.astype(np.float32))
