@@ -96,7 +96,8 @@ def test_trained_weights_answer_with_faces_and_say_whose_codes_they_know(blobs, 
 
 def test_perception_scales_its_maps_and_knows_its_kind():
     examples = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    eyes = Perception("faces/recogniser", stages=2, side=64, examples=examples)
+    eyes = Perception("faces/recogniser", stages=2, side=64)
+    eyes.even_out(examples)
     maps = eyes(examples)
     assert [tuple(one.shape[2:]) for one in maps] == [(32, 32), (16, 16), (8, 8)]
     assert all(abs(float(one.std(dim=(0, 2, 3)).mean()) - 1) < 1e-4 for one in maps)
@@ -104,4 +105,4 @@ def test_perception_scales_its_maps_and_knows_its_kind():
     assert float(unlikeness(eyes(examples.flip(0)), maps)) > 0.1
     assert MapCritic(channels=32)(maps[0]).shape == (4, 64)
     with pytest.raises(ModelError, match="no maps"):
-        Perception("classic/cnn-classifier", stages=2, side=64, examples=examples)
+        Perception("classic/cnn-classifier", stages=2, side=64)

@@ -9,7 +9,6 @@ autoencoder and an adversary; Sauer et al. 2021 let the critic look through a tr
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +23,8 @@ from unpool.generation.task import GeneratorTask, NetworkOptions
 from unpool.train.task import Loss, Options
 from unpool.zoo.weights import load_module
 
-_EXAMPLES = 200  # pictures from which the scales of what the perception sees are measured
+_EXAMPLES = 200  # pictures by which what the perception sees is evened out
+_BATCH = 200
 
 
 class CodesOptions(NetworkOptions):
@@ -77,30 +77,24 @@ class GenerateFromCodes(GeneratorTask):
 
     def __init__(self, options: CodesOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
-        self.networks["critics"] = nn.ModuleList(MapCritic(channels=int(one.shape[1])) for one in self._example_maps())
+        self.perception = Perception(options.perception, stages=options.stages, side=options.side)
+        with torch.no_grad():
+            maps = self.perception(torch.zeros(1, 3, *self.config["size"]))
+        self.networks["critics"] = nn.ModuleList(MapCritic(channels=one.shape[1]) for one in maps)
         self.optimisers = {"start": ["generator"], "critic": ["critics"], "generator": ["generator"]}
 
-    @cached_property
-    def perception(self) -> Perception:
-        """The network that judges, scaled to the first training pictures."""
-        examples = self._training.tensor(np.arange(min(_EXAMPLES, len(self._training))))
-        options = self.options
-        return Perception(options.perception, stages=options.stages, side=options.side, examples=examples)
-
-    def _example_maps(self) -> list[Tensor]:
-        with torch.no_grad():
-            return self.perception(torch.zeros(1, 3, 64, 64))
-
     def dataset(self) -> Coded:  # type: ignore[override]
-        """The training pictures with codes of zero mean and unit covariance."""
+        """The training pictures with codes of zero mean and unit covariance; what is seen of them is evened out."""
+        kept = self._training
         autoencoder: Any = load_module(self.options.codes)[0]
-        numbers: list[Tensor] = []
+        self.perception.even_out(kept.tensor(np.arange(min(_EXAMPLES, len(kept)))))
+        codes: list[Tensor] = []
         with torch.no_grad():
             for mirrored in (False, True):
-                for chosen in np.array_split(np.arange(len(self._training)), max(len(self._training) // 200, 1)):
-                    shown = self._training.tensor(chosen)
-                    numbers.append(autoencoder.encode(shown.flip(3) if mirrored else shown))
-        return Coded(self._training, white(torch.cat(numbers)).view(2, len(self._training), -1).numpy())
+                for first in range(0, len(kept), _BATCH):
+                    shown = kept.tensor(np.arange(first, min(first + _BATCH, len(kept))))
+                    codes.append(autoencoder.encode(shown.flip(3) if mirrored else shown))
+        return Coded(kept, white(torch.cat(codes)).view(2, len(kept), -1).numpy())
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         real, latent = batch["picture"], batch["latent"]

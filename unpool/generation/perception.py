@@ -9,19 +9,16 @@ from torch.nn import functional as F
 from unpool.errors import ModelError
 from unpool.zoo.weights import load_module
 
-_EXAMPLES = 8  # pictures from which the scale of each map is measured
-
 
 class Perception(nn.Module):
-    """What the first layers of a trained face recogniser see of a picture: maps of deviation 1, finer to coarser.
+    """What the first layers of a trained face recogniser see of a picture: maps from fine to coarse.
 
     model: weights of a network whose `encoder` has `maps(picture, stages)`, such as faces/recogniser.
     stages: how many of its stages are looked at, beside its stem.
     side: height and width to which pictures are enlarged first, so that the filters find the detail they know.
-    examples: pictures (N, 3, H, W) in [0, 1] from which the scale of each map is measured.
     """
 
-    def __init__(self, model: str, *, stages: int, side: int, examples: Tensor) -> None:
+    def __init__(self, model: str, *, stages: int, side: int) -> None:
         super().__init__()
         encoder = getattr(load_module(model)[0], "encoder", None)
         if encoder is None or not hasattr(encoder, "maps"):
@@ -29,8 +26,11 @@ class Perception(nn.Module):
         self.encoder: Any = encoder.to(memory_format=torch.channels_last)
         self.stages, self.side = stages, side
         self.scales = [1.0] * (stages + 1)
-        with torch.no_grad():
-            self.scales = [float(one.std(dim=(0, 2, 3)).mean()) for one in self(examples)]
+
+    @torch.no_grad()
+    def even_out(self, examples: Tensor) -> None:
+        """Scale the maps so that each has deviation 1 on these pictures (N, 3, H, W) in [0, 1]."""
+        self.scales = [scale * float(one.std(dim=(0, 2, 3)).mean()) for one, scale in zip(self(examples), self.scales)]
 
     def forward(self, picture: Tensor) -> list[Tensor]:
         """(N, 3, H, W) in [0, 1] -> maps (N, C, side / 2, side / 2), (N, C', side / 4, side / 4), ..."""
