@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from skimage import data
 
 from unpool.images.picture import Picture
@@ -44,3 +45,17 @@ def deep(photo):
     samples = photo.samples.astype(np.uint16) * 257 + generator.integers(0, 200, photo.samples.shape, dtype=np.uint16)
     alpha = generator.integers(0, 65536, photo.samples.shape[:2], dtype=np.uint16)
     return Picture(np.minimum(samples, 65535).astype(np.uint16), alpha)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A data folder with small photographs, named so that some are held out."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "packs").mkdir()
+    place = root / "photos" / "train" / "few"
+    place.mkdir(parents=True)
+    source = data.astronaut()
+    for number in range(40):
+        top, left = (number * 37) % 400, (number * 91) % 400
+        Image.fromarray(source[top : top + 112, left : left + 112]).save(place / f"{number:03}.png")
+    return root

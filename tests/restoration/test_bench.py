@@ -43,3 +43,14 @@ def test_tables(pictures, monkeypatch):
     psnr, ssim = bench._enlarged(pictures["a"], 4, Predictor(restorer(scale=4), None, torch.device("cpu")).tensor)
     assert 5 < psnr < 30
     assert ssim < 1
+
+
+def test_other_damage_is_measured_beside_what_one_would_do_otherwise(pictures):
+    models = {"restoration/photo-x2": Predictor(restorer(scale=2), None, torch.device("cpu"))}
+    rows = bench._other_damage(pictures, models, lambda _: None)["other_damage"]
+    asked = {(row["damage"], row["scale"], row["method"]) for row in rows}
+    assert ("photo", 2, "restoration/photo-x2") in asked
+    assert ("photo", 4, "bicubic") in asked
+    assert {("deblur", 1, "as it is"), ("deblur", 1, "wiener"), ("deblur", 1, "richardson-lucy")} <= asked
+    assert all(3 < row["psnr_y"] < 60 for row in rows)
+    assert bench._other_damage({}, models, lambda _: None) == {"other_damage": []}

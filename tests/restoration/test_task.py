@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from skimage import data
 
 from unpool.errors import ModelError
@@ -15,21 +14,6 @@ from unpool.restoration.task import Restore, RestoreOptions
 from unpool.train import recipe as recipes
 from unpool.train.loop import train
 from unpool.zoo.weights import load_module, read_record
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A data folder with small photographs, named so that some are held out."""
-    root = tmp_path_factory.mktemp("data")
-    (root / "packs").mkdir()
-    place = root / "photos" / "train" / "few"
-    place.mkdir(parents=True)
-    source = data.astronaut()
-    for number in range(40):
-        top, left = (number * 37) % 400, (number * 91) % 400
-        Image.fromarray(source[top : top + 112, left : left + 112]).save(place / f"{number:03}.png")
-    return root
-
 
 OPTIONS = {"channels": 8, "blocks": 1, "patch": 16}
 

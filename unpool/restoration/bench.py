@@ -16,7 +16,8 @@ from unpool.images.degradations import JPEG, GaussianNoise
 from unpool.images.metrics import eight_bit, psnr_rgb, psnr_y, ssim_y
 from unpool.images.reading import read
 from unpool.images.resampling import imresize
-from unpool.restoration import classical, memory
+from unpool.restoration import classical, memory, upsampling
+from unpool.restoration.damage import damage
 from unpool.restoration.peers import PUBLISHED_DENOISING, PUBLISHED_ENLARGING, bicubic, ncnn_peers
 from unpool.restoration.plan import Predictor, enlargers
 from unpool.train.data.find import find
@@ -28,6 +29,7 @@ from unpool.zoo.weights import shipped
 Report = Callable[[str], None]
 _SETS = ("set5", "set14", "cbsd68")
 _QUICK = {"set5": 5, "set14": 2, "cbsd68": 3}  # the first so many pictures, by name
+_TRAINED = 300  # steps of each of the enlargers that differ in their way of going up
 _SIGMAS, _QUALITIES = (15, 25, 50), (10, 20, 30, 40)
 
 
@@ -40,6 +42,8 @@ def bench(*, quick: bool, data: Path | None, report: Report) -> dict[str, Any]:
     figures |= _enlarging(pictures, models, quick, report)
     figures |= _denoising(pictures["cbsd68"], models.get("restoration/denoise"), quick, report)
     figures |= _compression(pictures["cbsd68"], models.get("restoration/jpeg"), report)
+    figures |= _other_damage(pictures["cbsd68"], models, report)
+    figures |= {} if quick else _upsampling(pictures["set5"], data, report, notes)
     figures |= _slice(models.get("restoration/denoise"), notes)
     figures |= _speed(models.get("restoration/sr-x4"), quick, report)
     figures |= _memory(models, quick, report)
@@ -181,6 +185,46 @@ def _compression(pictures: dict[str, Tensor], ours: Predictor | None, report: Re
             }
         )
     return {"jpeg_q10_gain_db": rows[0]["gain"] if rows else None, "jpeg": rows}
+
+
+def _other_damage(pictures: dict[str, Tensor], models: dict[str, Predictor], report: Report) -> dict[str, Any]:
+    """What there is no protocol for: photographs damaged in several ways and enlarged, and a blur of 1.5 pixels.
+
+    PSNR on Y of the damage that recipes are measured by, beside bicubic and `sr`; for the blur beside
+    Richardson-Lucy and Wiener deconvolution, which are told the kernel.
+    """
+    rows: list[dict[str, Any]] = []
+    for kind, scale in (("photo", 2), ("photo", 4), ("deblur", 1)):
+        methods: dict[str, Callable[[Tensor], Tensor]] = {}
+        if scale > 1:
+            methods["bicubic"] = partial(bicubic, scale=scale)
+            names = [f"restoration/{way}-x{scale}" for way in ("sr", kind)]
+        else:
+            methods["as it is"] = lambda bad: bad
+            told = classical.Settings(blur=1.5)
+            methods |= {one: partial(classical.run, one, settings=told) for one in ("wiener", "richardson-lucy")}
+            names = ["restoration/deblur"]
+        methods |= {name: models[name].tensor for name in names if name in models}
+        (spoil,) = damage(kind, scale).probes.values()
+        for name, mend in methods.items() if pictures else ():
+            report(f"{kind} x{scale}: {name}")
+            figures = []
+            for file, clean in pictures.items():
+                height, width = (side // scale * scale for side in clean.shape[-2:])
+                clean = clean[..., :height, :width]
+                mended = eight_bit(mend(eight_bit(spoil(clean, _seeded(file, scale)))))
+                figures.append(float(psnr_y(mended, clean, crop=max(scale, 4))))
+            rows.append({"damage": kind, "scale": scale, "method": name, "psnr_y": _rounded_mean(figures)})
+    return {"other_damage": rows}
+
+
+def _upsampling(pictures: dict[str, Tensor], data: Path | None, report: Report, notes: list[str]) -> dict[str, Any]:
+    try:
+        networks = upsampling.trained_alike(data, _TRAINED, report)
+    except DataError as error:
+        notes.append(str(error))
+        return {}
+    return {"upsampling_steps": _TRAINED, "upsampling": upsampling.compared(networks, pictures)}
 
 
 def _slice(ours: Predictor | None, notes: list[str]) -> dict[str, Any]:

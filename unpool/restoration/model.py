@@ -36,7 +36,8 @@ class Restorer(nn.Module):
     an untrained restorer gives its input back.
 
     scale: output pixels per input pixel along each side. down: the blocks work at 1/down of the input's resolution.
-    channels: of every block. blocks: how many. upsampler: a kind of `unpool.nn.deconv.Upsample`.
+    channels: of every block. blocks: how many. upsampler: a kind of `unpool.nn.deconv.Upsample`, with
+    this kernel (None is its own).
     reparameterised: train several branches per convolution (see `Block`).
 
     >>> Restorer(scale=4, channels=16, blocks=1)(torch.zeros(1, 3, 5, 7)).shape
@@ -51,19 +52,20 @@ class Restorer(nn.Module):
         channels: int = 48,
         blocks: int = 6,
         upsampler: str = "deconv",
+        kernel: int | None = None,
         reparameterised: bool = False,
     ) -> None:
         super().__init__()
         if min(scale, down, channels, blocks) < 1:
             raise ValueError("scale, down, channels and blocks must be at least 1")
         self.scale, self.down = scale, down
-        kernel = 3 if down == 1 else 2 * down
+        first = 3 if down == 1 else 2 * down
         self.head = conv(
-            in_channels=3, out_channels=channels, kernel=kernel, stride=down, padding=(kernel - down + 1) // 2
+            in_channels=3, out_channels=channels, kernel=first, stride=down, padding=(first - down + 1) // 2
         )
         self.body = nn.Sequential(*[Block(channels=channels, reparameterised=reparameterised) for _ in range(blocks)])
         self.up = Upsample(
-            kind=upsampler, in_channels=channels, out_channels=3, stride=scale * down, kernel=None, gain=0.0
+            kind=upsampler, in_channels=channels, out_channels=3, stride=scale * down, kernel=kernel, gain=0.0
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ class RestoreOptions(Options):
     channels: int = Field(48, ge=1)
     blocks: int = Field(6, ge=1)
     upsampler: Literal["deconv", "deconv-plain", "resize", "shuffle"] = "deconv"
+    kernel: int | None = Field(None, ge=1, description="of the upsampler; none is its own")
     reparameterised: bool = False
     patch: int = Field(32, ge=8, description="side of a training crop in input pixels")
     loss: Literal["charbonnier", "squared"] = Field(
@@ -82,7 +83,7 @@ class Restore(Task):
 
     def __init__(self, options: RestoreOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
-        self.config = options.model_dump(include={"scale", "down", "channels", "blocks", "upsampler"})
+        self.config = options.model_dump(include={"scale", "down", "channels", "blocks", "upsampler", "kernel"})
         restorer = Restorer(**self.config, reparameterised=options.reparameterised)
         if options.start is not None:
             self.went_on_from = take_over(restorer, options.start, anew="up.")
