@@ -9,12 +9,22 @@ from PIL import Image
 from skimage import data
 
 from unpool.images.degradations import JPEG, GaussianBlur, GaussianNoise
+from unpool.images.metrics import eight_bit
+from unpool.images.picture import Picture
+from unpool.restoration import plan
 from unpool.restoration.estimate import blockiness, estimate, noise_level, sharpness, tables_quality
 
 
 @pytest.fixture(scope="module")
 def clean():
     return torch.from_numpy(data.astronaut()[:256, 100:356].copy()).permute(2, 0, 1)[None].float() / 255
+
+
+class Named:
+    """A step of a plan that does nothing."""
+
+    def __init__(self, name):
+        self.name = name
 
 
 def seeded():
@@ -47,6 +57,30 @@ def test_the_task_follows(clean, damage, task):
     found = estimate(clean if damage is None else damage(clean, seeded()))
     assert found.task == task
     assert "noise" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("damage", "names"),
+    [
+        (None, ("sr-x4", "sr-x2")),
+        (GaussianBlur(1.0), ("photo-x4", "sr-x2")),
+        (GaussianNoise(8), ("photo-x4", "sr-x2")),
+        (GaussianNoise(25), ("denoise", "sr-x4", "sr-x2")),
+        (JPEG(60), ("photo-x4", "sr-x2")),
+        (JPEG(20), ("jpeg", "sr-x4", "sr-x2")),
+        (GaussianBlur(2.5), ("deblur", "sr-x4", "sr-x2")),
+    ],
+)
+def test_what_enlarges_follows(clean, damage, names, monkeypatch):
+    there = {
+        f"restoration/{name}": "" for name in ("sr-x2", "sr-x4", "photo-x2", "photo-x4", "denoise", "jpeg", "deblur")
+    }
+    monkeypatch.setattr(plan, "shipped", lambda: there)
+    monkeypatch.setattr(plan, "_enlarger", lambda kind, factor, device: Named(f"restoration/{kind}-x{factor}"))
+    monkeypatch.setattr(plan, "_of_the_zoo", lambda name, device: Named(name))
+    bad = eight_bit(clean if damage is None else damage(clean, seeded()))
+    made = plan.make_plan(plan.Wish(scale=8), Picture.from_tensor(bad))
+    assert made.names == tuple(f"restoration/{name}" for name in names)
 
 
 def test_tiny_pictures_have_nothing_wrong():

@@ -155,6 +155,8 @@ def make_plan(wish: Wish, picture: Picture, source: object = None) -> Plan:
         return Plan(enlargers(wish.task, scale or 4, device), None)
     if wish.task == "auto":
         found = estimate(_centre(picture), source)
+        if scale not in (None, 1) and found.like_a_photograph and "restoration/photo-x4" in shipped():
+            return Plan(enlargers("photo", scale, device)[:1] + enlargers("sr", scale, device)[1:], found)
         kinds = [found.task] if found.task and f"restoration/{found.task}" in shipped() else []
     else:
         kinds = [wish.task]
