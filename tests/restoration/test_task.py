@@ -91,6 +91,19 @@ def test_a_run_for_another_scale_begins_with_the_same_body(folder):
         recipes.load("restoration/sr-x2", ["start=restoration/sr-x4", "channels=16"]).make_task(folder)
 
 
+def test_half_the_scale_with_a_wide_kernel_begins_at_the_trained_answer_shrunk(folder):
+    settings = ["start=restoration/sr-x4", "kernel=8"]
+    started = recipes.load("restoration/sr-x2", settings).make_task(folder).networks["restorer"]
+    trained, _ = load_module("restoration/sr-x4")
+    picture = torch.from_numpy(data.astronaut()[100:140, 200:240].copy()).permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad():
+        shrunk, answer = imresize(trained(picture), 0.5), started(picture)
+        plain = imresize(picture, 2)
+    inside = (..., slice(16, -16), slice(16, -16))  # borders are extended in two different ways
+    assert float((answer - shrunk)[inside].abs().max()) < 0.3 * float((plain - shrunk)[inside].abs().max())
+    assert psnr_rgb(answer[inside], shrunk[inside]) > 45
+
+
 def test_the_record_counts_what_the_beginning_had_cost(folder, tmp_path):
     small = ["channels=4", "blocks=1", "patch=16", "batch=4", "workers=0", "evaluate_every=20"]
     train(recipes.load("restoration/sr-x4", small), tmp_path / "first", data=folder, steps=3, device="cpu")

@@ -1,11 +1,15 @@
 """The restorer: a small deconvolutional network that works at low resolution and goes up once."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unpool.nn.blocks import RepConv
 from unpool.nn.conv import conv
-from unpool.nn.deconv import Upsample
+from unpool.nn.deconv import Deconv, Upsample
+
+# Bicubic shrinking by two (Keys 1981, a = -1/2, widened against aliasing): the weights of eight neighbouring samples.
+_HALVING = tuple(weight / 256 for weight in (-3, -9, 29, 111, 111, 29, -9, -3))
 
 
 class Block(nn.Module):
@@ -77,3 +81,28 @@ class Restorer(nn.Module):
         if self.scale > 1:
             x = F.interpolate(x.float(), scale_factor=float(self.scale), mode="bicubic", align_corners=False)
         return x + detail
+
+
+@torch.no_grad()
+def begin_as_half(restorer: Restorer, trained: Restorer) -> None:
+    """Let a restorer with the body of `trained`, which enlarges twice as much, begin with the latter's answer, shrunk.
+
+    Deconvolving with stride 4 and shrinking by two is deconvolving with stride 2 and a kernel made of both. With
+    kernels of 8 on either side it fits exactly; with others, or other scales, nothing is done.
+    """
+    half, whole = restorer.up.operation, trained.up.operation
+    if not (isinstance(half, Deconv) and isinstance(whole, Deconv)):
+        return
+    if (half.stride, whole.stride, half.kernel, whole.kernel) != (2, 4, 8, 8):
+        return
+    taps = torch.arange(-3, 5)
+    shrink = torch.tensor(_HALVING)
+    # Row a of the new kernel gathers the old one's rows tap + 2 (a - 3) + 2: the two kernels' first rows are 3 and 2
+    # output pixels before an input pixel's own place.
+    rows = taps[None] + 2 * (torch.arange(8)[:, None] - 3) + 2
+    inside = (rows >= 0) & (rows < 8)
+    gather = torch.zeros(8, 8).scatter_add_(1, rows.clamp(0, 7), shrink * inside)
+    half.weight.copy_(torch.einsum("ai,bj,nmij->nmab", gather, gather, whole.projected()))
+    assert half.bias is not None
+    assert whole.bias is not None
+    half.bias.copy_(whole.bias)

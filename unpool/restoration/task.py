@@ -15,10 +15,10 @@ from unpool.images.resampling import imresize
 from unpool.nn.blocks import fuse
 from unpool.restoration.damage import Damage, damage
 from unpool.restoration.loss import charbonnier
-from unpool.restoration.model import Restorer
+from unpool.restoration.model import Restorer, begin_as_half
 from unpool.train.data.photos import crop, photos
 from unpool.train.task import Loss, Options, Task
-from unpool.zoo.weights import take_over
+from unpool.zoo.weights import load_module, take_over
 
 _AREA_PER_SAMPLE = 256 * 256  # a picture is drawn once an epoch for each such area
 _HELD_OUT = 24
@@ -87,6 +87,9 @@ class Restore(Task):
         restorer = Restorer(**self.config, reparameterised=options.reparameterised)
         if options.start is not None:
             self.went_on_from = take_over(restorer, options.start, anew="up.")
+            trained, _ = load_module(options.start)
+            if isinstance(trained, Restorer):
+                begin_as_half(restorer, trained)
         self.networks = {"restorer": restorer}
         self.optimisers = {"restorer": ["restorer"]}
         self.figures: dict[str, float] = {}
