@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from unpool.images.degradations import JPEG, Degradation, Downscale, GaussianNoise
+from unpool.images.degradations import JPEG, Degradation, Downscale, GaussianBlur, GaussianNoise
 from unpool.images.metrics import eight_bit, psnr_rgb
 from unpool.images.page import Page
 from unpool.images.picture import Picture
@@ -18,6 +18,7 @@ _SPOILT: dict[str, tuple[str, Degradation, tuple[str, str]]] = {
     "sr-x4": ("shrunk to a quarter of its sides", Downscale(4), ("a sixteenth of the pixels", "restored")),
     "denoise": ("noise of sigma 25 added", GaussianNoise(25.0), ("noisy", "restored")),
     "jpeg": ("saved as JPEG at quality 12", JPEG(12.0), ("JPEG", "restored")),
+    "deblur": ("blurred by 1.5 pixels", GaussianBlur(1.5), ("blurred", "restored")),
 }
 
 
