@@ -47,10 +47,10 @@ class CodesOptions(NetworkOptions):
     start: int = 0
     pixels: float = 10.0
     seen: float = 1.0
-    critic: float = 0.3
-    drawn: float = 0.5
+    critic: float = 0.5
+    drawn: float = 1.0
     jitter: float = 0.15
-    gamma: float = 0.5
+    gamma: float = 0.1
     penalty_every: int = 4
 
 

@@ -251,10 +251,10 @@ class _Run:
     def _finish(self) -> dict[str, float]:
         figures = self._evaluate()
         self._save()
-        self.state.load_best_averages()
+        best = self.recipe.best
+        self.state.load_averages(best=best is not None)
         for network in self.task.networks.values():
             network.eval()
-        best = self.recipe.best
         if best is not None and figures[best.metric] != self.state.best_figure:
             with torch.no_grad():
                 figures = self.task.evaluate()

@@ -97,9 +97,12 @@ class State:
         self.rate_scale *= 0.5
         self.rollbacks += 1
 
-    def load_best_averages(self) -> None:
-        """Put the best so far, averaged where there are averages, into the networks: what ships."""
-        if self.best:
+    def load_averages(self, *, best: bool) -> None:
+        """Put the averages, where there are any, into the networks: what ships. `best`: those of the best figure.
+
+        A run that goes on under another recipe may hold a best that it is no longer to choose by.
+        """
+        if best and self.best:
             self._restore(self.best)
         for name, average in self.averages.items():
             self.task.networks[name].load_state_dict(average)
