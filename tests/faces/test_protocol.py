@@ -66,11 +66,12 @@ def test_every_recogniser_sees_the_same_poor_faces():
         seen.append((good, poor))
         return poor.mean((1, 2, 3))[:, None]
 
-    one, other = protocol.embed_all([embed, embed], faces, 16)
+    one, other = protocol.embed_all([embed, embed], faces, protocol.poor(16, "bicubic"))
     assert torch.equal(one, other)
     assert seen[0][1] is seen[1][1]
-    (good,) = protocol.embed_all([embed], faces, 112)
-    assert torch.allclose(good[:, 0], faces.float().mean((1, 2, 3)) / 255)
+    for made in (None, protocol.poor(112, "none")):
+        (good,) = protocol.embed_all([embed], faces, made)
+        assert torch.allclose(good[:, 0], faces.float().mean((1, 2, 3)) / 255)
 
 
 def test_perfect_and_useless_embeddings(folds):

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from unpool.errors import RecipeError
+from unpool.errors import ModelError, RecipeError
 from unpool.faces import enlarger, samples
 from unpool.faces.samples import KeptFeatures, RecogniseOptions, cut_out, no_faces
 from unpool.faces.task import Recognise
 from unpool.train.data.pack import Entry, Pack, write_pack
+from unpool.zoo.weights import load_module
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,43 @@ def test_faces_may_be_new_each_time(recognise):
     assert not made.kept.known(given["place"]).any()
     with pytest.raises(RecipeError, match="frozen"):
         recognise(variants=1, frozen=0)
+
+
+def test_training_goes_on_from_shipped_weights(recognise):
+    made = recognise(begin="faces/recogniser", embedding=256, variants=0, frozen=0)
+    trained, record = load_module("faces/recogniser")
+    assert made.went_on_from == record
+    face = torch.rand(2, 3, 112, 112)
+    with torch.no_grad():
+        assert torch.equal(made.network(face)[0], trained(face)[0])
+    with pytest.raises(ModelError, match="another shape"):
+        recognise(begin="faces/recogniser", embedding=128, variants=0, frozen=0)
+
+
+def test_bfloat16_reaches_the_networks_and_not_the_losses(recognise):
+    made = recognise(variants=0, frozen=0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        (loss,) = made.losses(batch(made, 8), 1, torch.Generator().manual_seed(0))
+    assert {value.dtype for value in loss.log.values()} == {torch.float32}
+    loss.value.backward()
+
+
+def test_faces_without_a_name_learn_from_the_teacher_alone(recognise, packs, monkeypatch, tmp_path):
+    named = packs[0]
+    entries = [
+        Entry(named[i], f"{i}.jpg", None, {"part": "unnamed", "source": "utkface_aligned"})
+        if i % 2
+        else Entry(named[i], f"{i}.jpg", f"celeba/{i % 8}", {"part": "train", "source": "celeba_aligned"})
+        for i in range(48)
+    ]
+    mixed = Pack(write_pack(tmp_path / "mixed.pack", entries))
+    seen = np.random.default_rng(1).normal(size=(48, 128)).astype(np.float32)
+    monkeypatch.setattr(samples, "faces", lambda size, data: mixed)
+    monkeypatch.setattr(samples, "embeddings", lambda pack, data: seen)
+    made = recognise(variants=0, frozen=0, sources=("celeba_aligned", "utkface_aligned"))
+    assert len(made.faces) == 48
+    assert (made.faces.person[1::2] == -1).all()
+    assert len(recognise(variants=0, frozen=0).faces) == 24
 
 
 def test_figures_and_record(recognise, monkeypatch):

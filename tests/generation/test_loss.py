@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from unpool.generation.loss import critic_loss, evidence_bound, generator_loss, gradient_penalty
+from unpool.generation.loss import critic_loss, evidence_bound, generator_loss, gradient_penalty, log_spectrum
 
 
 def test_relativistic_losses_oppose_each_other():
@@ -20,6 +20,16 @@ def test_penalty_is_the_squared_gradient_and_can_be_trained_on():
     torch.testing.assert_close(penalty, torch.tensor(25.0))
     penalty.backward()
     torch.testing.assert_close(weight.grad, torch.tensor([6.0, 8.0]))
+
+
+def test_the_spectrum_shows_a_pattern_and_not_brightness():
+    noise = torch.rand(50, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    stripes = 0.2 * (torch.arange(16) % 2 * 2.0 - 1)  # the highest frequency along the width
+    plain, striped = log_spectrum(noise), log_spectrum(noise + stripes)
+    assert plain.shape == (3, 16, 9)
+    assert int((striped - plain).mean(0).argmax()) == 8
+    assert float((striped - plain)[:, 4:12, :6].abs().max()) < 0.1
+    torch.testing.assert_close(log_spectrum(noise + 0.3), plain, atol=1e-3, rtol=1e-3)
 
 
 def test_evidence_bound():

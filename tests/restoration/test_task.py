@@ -91,6 +91,17 @@ def test_a_run_for_another_scale_begins_with_the_same_body(folder):
         recipes.load("restoration/sr-x2", ["start=restoration/sr-x4", "channels=16"]).make_task(folder)
 
 
+def test_a_deeper_run_begins_with_the_answer_of_the_shallower_one(folder):
+    trained, _ = load_module("restoration/deblur")
+    deeper = [f"blocks={len(trained.body) + 2}", "start=restoration/deblur"]
+    started = recipes.load("restoration/deblur", deeper).make_task(folder).networks["restorer"]
+    picture = torch.rand(1, 3, 16, 18)
+    assert len(started.body) == len(trained.body) + 2
+    assert torch.equal(started(picture), trained(picture))
+    with pytest.raises(ModelError, match="another shape"):
+        recipes.load("restoration/deblur", ["start=restoration/deblur", "blocks=2"]).make_task(folder)
+
+
 def test_half_the_scale_with_a_wide_kernel_begins_at_the_trained_answer_shrunk(folder):
     settings = ["start=restoration/sr-x4", "kernel=8"]
     started = recipes.load("restoration/sr-x2", settings).make_task(folder).networks["restorer"]

@@ -94,13 +94,14 @@ def _lfw(
     faces = protocol.canvases(folds.pictures, landmarks)
     peers = [ours(recogniser), *_peers(data, left_out)]
     embeds = [peer.embed for peer in peers]
-    good = dict(zip(embeds, protocol.embed_all(embeds, faces, SIZE)))
+    good = dict(zip(embeds, protocol.embed_all(embeds, faces)))
     some, needed = protocol.fewer(folds, min(_SOME, folds.same.shape[1]))
     rows: dict[str, dict[str, float]] = {}
     for size, kernel in (*_MAIN, *(() if quick else _OTHERS)):
         main = (size, kernel) in _MAIN
         asked, shown = (folds, faces) if main else (some, faces[needed])
-        found_there = good.values() if size == SIZE else protocol.embed_all(embeds, shown, size, kernel)
+        spoilt = protocol.poor(size, kernel)
+        found_there = good.values() if size == SIZE else protocol.embed_all(embeds, shown, spoilt)
         for peer, seen in zip(peers, found_there):
             name = f"{peer.name} {size} {kernel}"
             rows[name] = _row(asked, seen, seen)
@@ -111,8 +112,8 @@ def _lfw(
     accept = {
         peer.name: dict(zip(("share", "low", "high"), protocol.true_accepts(folds, good[peer.embed]))) for peer in peers
     }
-    for peer in peers[1:]:
-        seen = torch.cat([peer.embed(part, _enlarged(part)) for part in (p.float() / 255 for p in faces.split(64))])
+    enlarged = protocol.embed_all([peer.embed for peer in peers[1:]], faces, _enlarged)
+    for peer, seen in zip(peers[1:], enlarged):
         rows[f"{peer.name} 16 bicubic, enlarged by {ENLARGER}"] = _row(folds, seen, seen)
     names = [peer.name for peer in peers[1:]]
     at = {name: row["accuracy"] for name, row in rows.items()}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -59,6 +59,7 @@ class EnlargeOptions(Options):
     channels: tuple[int, int, int] = (48, 32, 16)
     blocks: int = Field(3, ge=1)
     shift: int = Field(2, ge=0, le=8, description="largest shift of a training face, pixels of 128")
+    loss: Literal["charbonnier", "squared"] = Field("charbonnier", description="squared: what PSNR measures, softer")
     start: str | None = Field(None, description="weights of the same shape to go on from")
 
 
@@ -110,10 +111,11 @@ class Enlarge(Task):
         return SharpFaces(self.options, self.data)
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
-        """One Charbonnier loss."""
+        """One distance between the enlarged and the sharp faces."""
         large = batch["face"].float() / 255
         small = eight_bit(imresize(large, size=(SMALL, SMALL)))
-        yield Loss("enlarger", picture_loss(self.networks["enlarger"](small), large))
+        distance = picture_loss if self.options.loss == "charbonnier" else F.mse_loss
+        yield Loss("enlarger", distance(self.networks["enlarger"](small), large))
 
     def evaluate(self) -> dict[str, float]:
         """PSNR over RGB and SSIM of Y on people held out, and the same of bicubic enlargement."""

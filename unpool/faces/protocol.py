@@ -145,12 +145,20 @@ def spoil(kernel: str) -> Callable[[Tensor, int], Tensor]:
     return small
 
 
-def embed_all(embeds: Sequence[Embed], faces: Tensor, size: int, kernel: str = "bicubic") -> list[Tensor]:
-    """Each recogniser's embeddings of canvases (N, 3, 240, 240) uint8 with `size` pixels left; 112 changes nothing."""
+def poor(size: int, kernel: str) -> Callable[[Tensor], Tensor]:
+    """How canvases (N, 3, 240, 240) are made poor: `size` pixels of the face are left, by `kernel` (see `spoil`).
+
+    Faces of 112 pixels stay as they are.
+    """
+    return lambda good: good if size >= SIZE else poor_canvas(good, size, spoil(kernel))
+
+
+def embed_all(embeds: Sequence[Embed], faces: Tensor, made: Callable[[Tensor], Tensor] | None = None) -> list[Tensor]:
+    """Each recogniser's embeddings of canvases (N, 3, 240, 240) uint8 as they are, or as `made` makes them, once."""
     answers: list[list[Tensor]] = [[] for _ in embeds]
     for part in faces.split(_BATCH):
         good = part.float() / 255
-        poor = good if size >= SIZE else poor_canvas(good, size, spoil(kernel))
+        shown = good if made is None else made(good)
         for embed, found in zip(embeds, answers):
-            found.append(embed(good, poor))
+            found.append(embed(good, shown))
     return [torch.cat(found) for found in answers]

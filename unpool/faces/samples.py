@@ -1,7 +1,7 @@
 """What the face network is trained on: aligned faces, how each is cut and spoilt, and what is kept for next time."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ _STRANGER = 0.75  # a named face farther than this from its person's median face
 class RecogniseOptions(Options):
     """What the network begins from, and how much each of its lessons counts."""
 
-    begin: Literal["dlib", "random"] = Field("dlib", description="the encoder's first weights")
+    begin: str = Field("dlib", description="dlib: from its layers; random; or weights of a face network to go on from")
     frozen: int = Field(3, ge=0, le=5, description="stages of the encoder, from the first, that stay as they began")
     embedding: int = Field(256, ge=TEACHER)
     sources: tuple[str, ...] = ("celeba_aligned", "celeba_small", "named_aligned")
@@ -53,7 +53,7 @@ class Faces:
     def __init__(self, options: RecogniseOptions, data: Path | None) -> None:
         self.options = options
         self.pack, self.photos = faces(128, data), photos(data)
-        self.indices = self.pack.where(part="train", source=options.sources)
+        self.indices = self.pack.where(part=["train", "unnamed"], source=options.sources)
         self.scenes = self.photos.where(part="train")
         seen = embeddings(self.pack, data)
         self.person = _people(self.pack.labels, seen, self.indices)
@@ -152,9 +152,10 @@ def _part(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _people(labels: np.ndarray, seen: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """A number for each training person, by picture: -1 for those held out and faces that look like somebody else."""
+    """A number for each training person, by picture; -1: held out, not named, or looking like somebody else."""
     person = np.full(len(labels), -1, dtype=np.int64)
-    for number, label in enumerate(np.unique(labels[training])):
+    named = training[labels[training] >= 0]
+    for number, label in enumerate(np.unique(labels[named])):
         own = np.flatnonzero(labels == label)
         far = np.linalg.norm(seen[own] - np.median(seen[own], axis=0), axis=1) > _STRANGER
         person[own] = np.where(far, -1, number)

@@ -19,6 +19,7 @@ from unpool.faces.verification import best_accuracy, draw_pairs, similarities
 from unpool.images.metrics import psnr_rgb
 from unpool.train.data.faces import halves
 from unpool.train.task import Loss, Options, Task
+from unpool.zoo.weights import take_over
 
 _PROBES = (112, 32, 16)
 _HELD_OUT = 350
@@ -42,6 +43,8 @@ class Recognise(Task):
         if options.begin == "dlib":
             some = self.faces.indices[:: max(1, len(self.faces.indices) // 128)][:128]
             transplant(network, [self.faces.pack[int(i)] for i in some])
+        elif options.begin != "random":
+            self.went_on_from = take_over(network, options.begin)
         for part in [network.encoder.stem, *network.encoder.stages[: options.frozen]] if options.frozen else []:
             part.requires_grad_(False)
         taught = nn.Linear(options.embedding, TEACHER, bias=False)
@@ -88,17 +91,18 @@ class Recognise(Task):
         features = self.kept.exchange(batch["place"], fresh, new)
         features = features if nothing is None else torch.cat([features, nothing])
         embedding, logit = network.head(network.encoder.finish(features, stages))
-        embedding = embedding[:count]
-        agreed = agreement(self.taught(embedding), batch["teacher"])
-        worth = torch.cat([agreed.detach(), agreed.new_zeros(empty)])
-        parts = {
-            "teacher": 1 - agreed.mean(),
-            "relation": relation_loss(embedding, batch["teacher"]),
-            "identity": margin_loss(
-                embedding, self.people.weight, batch["person"], options.margin * agreed.detach().clamp(0, 1)
-            ),
-            "quality": quality_loss(logit, worth),
-        }
+        with torch.autocast(self.device.type, enabled=False):  # cosines near 1 need more digits than bfloat16 has
+            embedding, logit = embedding[:count].float(), logit.float()
+            agreed = agreement(self.taught(embedding), batch["teacher"])
+            worth = torch.cat([agreed.detach(), agreed.new_zeros(empty)])
+            parts = {
+                "teacher": 1 - agreed.mean(),
+                "relation": relation_loss(embedding, batch["teacher"]),
+                "identity": margin_loss(
+                    embedding, self.people.weight, batch["person"], options.margin * agreed.detach().clamp(0, 1)
+                ),
+                "quality": quality_loss(logit, worth),
+            }
         sharp = batch["sharp"][fresh].nonzero()[:, 0][:wanted]
         if len(sharp):
             restored = network.decoder(given[sharp], [one[sharp] for one in maps[:3]], embedding[fresh][sharp])

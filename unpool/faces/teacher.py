@@ -12,6 +12,7 @@ from unpool.faces.model import Block, FaceNetwork
 from unpool.images.atomic import atomic
 from unpool.train.data.find import pack_path
 from unpool.train.data.pack import Pack
+from unpool.zoo.runtime import inference, prepare
 
 # dlib's box around an aligned face of 128x128 (the template and 8 pixels around): left, top, right, bottom.
 _BOX = (18, 37, 107, 125)
@@ -26,7 +27,6 @@ def chips(faces: list[np.ndarray]) -> Tensor:
     return dlib_chips(faces, faces, _BOX)
 
 
-@torch.inference_mode()
 def embeddings(pack: Pack, data: Path | None = None) -> np.ndarray:
     """dlib's embedding of every face of `faces(128)`, the mean of it and its mirror image: (N, 128) float32.
 
@@ -39,11 +39,12 @@ def embeddings(pack: Pack, data: Path | None = None) -> np.ndarray:
                 return kept["embeddings"]
     if sys.stderr.isatty():
         print(f"asking the teacher about {len(pack)} faces, once", file=sys.stderr)
-    network = DlibRecogniser().eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = prepare(DlibRecogniser())
     answers = []
     for start in range(0, len(pack), _BATCH):
         batch = chips([pack[i] for i in range(start, min(start + _BATCH, len(pack)))])
-        answers.append((network(batch) + network(batch.flip(3))) / 2)
+        with inference():
+            answers.append((network(batch).float() + network(batch.flip(3)).float()) / 2)
     result = torch.cat(answers).numpy()
     with atomic(path) as beside, open(beside, "wb") as file:
         np.savez(file, names=np.array(pack.names), embeddings=result)

@@ -16,14 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unpool.generation.loss import critic_loss, generator_loss, gradient_penalty
+from unpool.generation.loss import critic_loss, generator_loss, gradient_penalty, log_spectrum
 from unpool.generation.perception import MapCritic, Perception, unlikeness
 from unpool.generation.pictures import Pictures
 from unpool.generation.task import GeneratorTask, NetworkOptions
 from unpool.train.task import Loss, Options
-from unpool.zoo.weights import load_module
+from unpool.zoo.weights import load_module, take_over
 
 _EXAMPLES = 200  # pictures by which what the perception sees is evened out
+_SPECTRA = 4000  # pictures over which the spectrum of real ones is a mean
 _BATCH = 200
 
 
@@ -34,7 +35,9 @@ class CodesOptions(NetworkOptions):
     perception: weights of the network that judges likeness, and through which the critic looks; stages: how far;
         side: to which height and width it has pictures enlarged.
     start: steps of giving back alone, before the critic comes in.
+    begin: weights of a generator of the same shape to go on from.
     pixels, seen, critic: weights of the mean absolute difference of pixels, that of what is seen, and the critic's.
+    spectrum: weight of the squared difference between the logarithms of real and generated pictures' power spectra.
     drawn: pictures from random latents, for each picture that is given back.
     jitter: deviation of the noise on the codes that are given back, once the critic is there.
     gamma: weight of the two gradient penalties; penalty_every: steps from one to the next (their weight grows alike).
@@ -45,9 +48,11 @@ class CodesOptions(NetworkOptions):
     stages: int = 2
     side: int = 96
     start: int = 0
+    begin: str | None = None
     pixels: float = 10.0
     seen: float = 1.0
     critic: float = 0.5
+    spectrum: float = 0.5
     drawn: float = 1.0
     jitter: float = 0.15
     gamma: float = 0.1
@@ -77,9 +82,12 @@ class GenerateFromCodes(GeneratorTask):
 
     def __init__(self, options: CodesOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
+        if options.begin is not None:
+            self.went_on_from = take_over(self.networks["generator"], options.begin)
         self.perception = Perception(options.perception, stages=options.stages, side=options.side)
         with torch.no_grad():
             maps = self.perception(torch.zeros(1, 3, *self.config["size"]))
+        self.spectrum = log_spectrum(torch.zeros(1, 3, *self.config["size"]))  # known when the data are there
         self.networks["critics"] = nn.ModuleList(MapCritic(channels=one.shape[1]) for one in maps)
         self.optimisers = {"start": ["generator"], "critic": ["critics"], "generator": ["generator"]}
 
@@ -88,6 +96,8 @@ class GenerateFromCodes(GeneratorTask):
         kept = self._training
         autoencoder: Any = load_module(self.options.codes)[0]
         self.perception.even_out(kept.tensor(np.arange(min(_EXAMPLES, len(kept)))))
+        some = np.linspace(0, len(kept) - 1, min(_SPECTRA, len(kept))).astype(np.int64)
+        self.spectrum = log_spectrum(kept.tensor(some))
         codes: list[Tensor] = []
         with torch.no_grad():
             for mirrored in (False, True):
@@ -123,7 +133,9 @@ class GenerateFromCodes(GeneratorTask):
             real_scores = [critic(one)[partner] for critic, one in zip(critics, wanted)]
         scores = [critic(one) for critic, one in zip(critics, seen)]
         against = torch.stack([generator_loss(real, made) for real, made in zip(real_scores, scores)]).mean()
-        yield Loss("generator", value + self.options.critic * against, log | {"against": against.detach()})
+        spectrum = (log_spectrum(made) - self.spectrum.to(made.device)).square().mean()
+        value = value + self.options.critic * against + self.options.spectrum * spectrum
+        yield Loss("generator", value, log | {"against": against.detach(), "spectrum": spectrum.detach()})
 
     def _critics(self) -> nn.ModuleList:
         critics = self.networks["critics"]

@@ -31,6 +31,19 @@ def gradient_penalty(scores: Tensor, pictures: Tensor) -> Tensor:
     return gradient.square().flatten(1).sum(1).mean()
 
 
+def log_spectrum(pictures: Tensor) -> Tensor:
+    """The logarithm of the mean power spectrum of pictures (N, C, H, W) under a Hann window, (C, H, W // 2 + 1).
+
+    Generators learn it poorly by themselves: what upsampling leaves stands out in it, and blur is missing from it
+    (Durall, Keuper and Keuper 2020).
+    """
+    values = pictures.float()
+    values = values - values.mean((2, 3), keepdim=True)
+    height, width = (torch.hann_window(extent, device=values.device) for extent in values.shape[2:])
+    power = torch.fft.rfft2(values * height[:, None] * width).abs().square().mean(0)
+    return power.clamp(min=1e-6).log()
+
+
 def evidence_bound(picture: Tensor, answer: Tensor, mean: Tensor, log_variance: Tensor, sigma: float) -> Tensor:
     """The negative evidence lower bound of a variational autoencoder (Kingma and Welling 2013), in nats a value, ().
 

@@ -83,6 +83,12 @@ class Restorer(nn.Module):
         return x + detail
 
 
+def begin_as_identity(block: nn.Module) -> None:
+    """Let a block, before it has learned anything, give its input back: its last convolution is zero."""
+    for parameter in block.get_submodule("second").parameters():
+        nn.init.zeros_(parameter)
+
+
 @torch.no_grad()
 def begin_as_half(restorer: Restorer, trained: Restorer) -> None:
     """Let a restorer with the body of `trained`, which enlarges twice as much, begin with the latter's answer, shrunk.

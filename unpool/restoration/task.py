@@ -15,7 +15,7 @@ from unpool.images.resampling import imresize
 from unpool.nn.blocks import fuse
 from unpool.restoration.damage import Damage, damage
 from unpool.restoration.loss import charbonnier
-from unpool.restoration.model import Restorer, begin_as_half
+from unpool.restoration.model import Restorer, begin_as_half, begin_as_identity
 from unpool.train.data.photos import crop, photos
 from unpool.train.task import Loss, Options, Task
 from unpool.zoo.weights import load_module, take_over
@@ -40,7 +40,8 @@ class RestoreOptions(Options):
         "charbonnier", description="squared: what PSNR measures, softer edges"
     )
     start: str | None = Field(
-        None, description="weights of the same shape, without branches, to go on from; the scale may be another"
+        None,
+        description="weights of the same shape, without branches, to go on from; other scales and fewer blocks will do",
     )
 
 
@@ -86,8 +87,11 @@ class Restore(Task):
         self.config = options.model_dump(include={"scale", "down", "channels", "blocks", "upsampler", "kernel"})
         restorer = Restorer(**self.config, reparameterised=options.reparameterised)
         if options.start is not None:
-            self.went_on_from = take_over(restorer, options.start, anew="up.")
             trained, _ = load_module(options.start)
+            deeper = range(len(trained.body), options.blocks) if isinstance(trained, Restorer) else ()
+            self.went_on_from = take_over(restorer, options.start, anew=["up.", *(f"body.{i}." for i in deeper)])
+            for number in deeper:
+                begin_as_identity(restorer.body[number])
             if isinstance(trained, Restorer):
                 begin_as_half(restorer, trained)
         self.networks = {"restorer": restorer}

@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -155,18 +155,18 @@ def load_module(name_or_path: Path | str) -> tuple[nn.Module, Record]:
     return module.eval().requires_grad_(False), record
 
 
-def take_over(network: nn.Module, name_or_path: Path | str, anew: str | None = None) -> Record:
+def take_over(network: nn.Module, name_or_path: Path | str, anew: Sequence[str] = ()) -> Record:
     """Copy a trained model's tensors into `network`, to train it further; `ModelError` if names or shapes differ.
 
-    anew: tensors whose names begin so may differ in shape, and then stay as they begin.
+    anew: tensors whose names begin so may be missing or differ in shape, and then stay as they begin.
 
     Returns the trained model's record.
     """
     trained, record = load_module(name_or_path)
     tensors, own = trained.state_dict(), network.state_dict()
-    if anew is not None:
-        other = {name for name in tensors.keys() & own.keys() if tensors[name].shape != own[name].shape}
-        tensors |= {name: own[name] for name in other if name.startswith(anew)}
+    for name, tensor in own.items():
+        if name.startswith(tuple(anew)) and (name not in tensors or tensors[name].shape != tensor.shape):
+            tensors[name] = tensor
     try:
         network.load_state_dict(tensors)
     except RuntimeError:

@@ -131,3 +131,11 @@ def test_held_out_people_are_halved_by_person(tmp_path):
     assert len(second)
     assert sorted([*first, *second]) == pack.where(part="held-out").tolist()
     assert not set(pack.labels[first]) & set(pack.labels[second])
+
+
+def test_a_set_that_does_not_say_who_is_who_has_no_labels(small_sets):
+    jpeg(small_sets / "faces/utkface_aligned/1_0_0.jpg", (128, 128), 5)
+    pack = faces(64, small_sets)
+    (unnamed,) = pack.where(part="unnamed")
+    assert (pack.names[unnamed], pack.labels[unnamed]) == ("utkface_aligned/1_0_0.jpg", -1)
+    assert len(pack.where(part=["train", "held-out"])) == 6

@@ -77,8 +77,8 @@ def choose(folder: Path, people: int, seed: int = 0) -> tuple[list[Path], list[P
 
 def _nearest(peer: Peer, faces: torch.Tensor, size: int, enrolled: int, known: int) -> tuple[np.ndarray, np.ndarray]:
     """Squared distance of each who comes to the nearest enrolled picture, and whether that is of the same person."""
-    (gallery,) = protocol.embed_all([peer.embed], faces[:enrolled], 112)
-    (coming,) = protocol.embed_all([peer.embed], faces[enrolled:], size)
+    (gallery,) = protocol.embed_all([peer.embed], faces[:enrolled])
+    (coming,) = protocol.embed_all([peer.embed], faces[enrolled:], protocol.poor(size, "bicubic"))
     gaps = torch.cdist(coming.double(), gallery.double()).square()
     nearest = gaps.argmin(1)
     right = nearest == torch.arange(len(coming))

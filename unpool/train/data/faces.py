@@ -27,7 +27,7 @@ TEMPLATE = np.array(
 MARGIN = 8
 SIZE = 112 + 2 * MARGIN
 HELD_OUT_SHARE = 0.1
-TRAINING_SETS = ("celeba-aligned", "celeba-small", "named-aligned", "celeba")
+TRAINING_SETS = ("celeba-aligned", "celeba-small", "named-aligned", "utkface-aligned", "celeba")
 
 # Where CelebA's own alignment puts the template's eyes, in fractions of its 178x218 (or 89x109) pixels: registered on
 # pictures that are in both alignments.
@@ -38,7 +38,8 @@ def faces(size: int = SIZE, data: str | Path | None = None) -> Pack:
     """Every training face here as one pack of `size` pixels (uint8 RGB), made on first use and kept.
 
     Labels are people: `celeba/NNNNN` or `named/NAME`. Column `part` is `train` or `held-out`: about one person in ten
-    is held out, by hash of the label, whatever sets are present. Column `source` is the set's folder. Faces of
+    is held out, by hash of the label, whatever sets are present; or `unnamed`, of sets that do not say who is who,
+    whose pictures have no label. Column `source` is the set's folder. Faces of
     `named-aligned` are black where the source picture ended: `inside` tells where a face has pixels.
     """
     return built(f"faces-{size}", lambda folders: _entries(folders, size), lambda: _folders(data), data)
@@ -124,12 +125,12 @@ def _entries(folders: list[Path], size: int) -> Iterator[Entry]:
                 raise DataError(f"{path} is {face.shape[1]}x{face.shape[0]}, not the template's {SIZE}x{SIZE}")
             if size != SIZE:
                 face = resized(face, size)
-            part = "held-out" if held_out(person) else "train"
+            part = "unnamed" if person is None else "held-out" if held_out(person) else "train"
             yield Entry(face, f"{folder.name}/{name}", person, {"part": part, "source": folder.name})
 
 
-def _layout(folder: Path) -> Iterator[tuple[Path, str, str]]:
-    """File, name and person of every picture, by what the folder holds."""
+def _layout(folder: Path) -> Iterator[tuple[Path, str, str | None]]:
+    """File, name and person (None where nobody says) of every picture, by what the folder holds."""
     if (folder / "identity.csv").is_file():
         with open(folder / "identity.csv", newline="") as file:
             for row in csv.DictReader(file):
@@ -140,6 +141,7 @@ def _layout(folder: Path) -> Iterator[tuple[Path, str, str]]:
             yield folder / "img_align_celeba" / picture, picture, f"celeba/{int(person):05d}"
     else:
         for listed in pictures(folder):
-            person = str(listed.label)
-            label = f"celeba/{int(person):05d}" if person.isdigit() else f"named/{person}"
-            yield listed.path, listed.name, label
+            person = listed.label
+            if person is not None:
+                person = f"celeba/{int(person):05d}" if person.isdigit() else f"named/{person}"
+            yield listed.path, listed.name, person

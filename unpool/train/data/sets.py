@@ -102,6 +102,15 @@ _SETS = (
         use="test",
     ),
     DataSet(
+        name="utkface-aligned",
+        title="UTKFace without the test groups' pictures, aligned to the five-point template, 128x128",
+        folders=("faces/utkface_aligned",),
+        contains="pictures in one flat folder; nobody says who is who",
+        page="https://susanqq.github.io/UTKFace/",
+        licence=_RESEARCH,
+        use="train",
+    ),
+    DataSet(
         name="photos",
         title="Photographs to train on, in one folder per source",
         folders=("photos/train",),
