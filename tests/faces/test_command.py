@@ -47,6 +47,31 @@ def test_detect(unpool, tmp_path):
     assert "1 face" in out
 
 
+@pytest.mark.usefixtures("detector")
+def test_align_makes_a_training_set(unpool, tmp_path):
+    photos, out = tmp_path / "photos", tmp_path / "aligned"
+    (photos / "Eileen").mkdir(parents=True)
+    Image.fromarray(data.astronaut()).resize((256, 256)).save(photos / "Eileen" / "a.jpg")
+    Image.new("RGB", (64, 64)).save(photos / "empty.png")
+    status, said, err = unpool("faces", "align", photos, "-o", out, "--json")
+    assert status == 0
+    assert json.loads(said) == {"out": str(out), "faces": 1, "without": [str(photos / "empty.png")]}
+    assert "empty.png" in err
+    assert [path.relative_to(out).as_posix() for path in out.rglob("*.*")] == ["Eileen/a.jpg.png"]
+    assert Image.open(out / "Eileen" / "a.jpg.png").size == (128, 128)
+    for folder, place, says in (
+        (photos, photos / "in", "outside it"),
+        (photos / "none", out, "is not a folder"),
+    ):
+        status, _, err = unpool("faces", "align", folder, "-o", place)
+        assert (status, says in err, err.count("\n")) == (2, True, 1)
+    (photos / "Eileen" / "a.jpg").unlink()
+    status, _, err = unpool("faces", "align", photos, "-o", tmp_path / "other")
+    assert status == 2
+    assert "nothing was written" in err
+    assert not (tmp_path / "other").exists()
+
+
 def test_verify_and_explain(unpool, crop, model, tmp_path):
     page = tmp_path / "why.html"
     status, out, _ = unpool("faces", "verify", crop, crop, "--aligned", "--model", model, "--explain", page, "--json")

@@ -137,6 +137,48 @@ def embed(
 
 
 @app.command()
+def align(
+    folder: Annotated[Path, typer.Argument(help="A folder of pictures, one folder a person where that is known.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The folder of aligned faces, in the same folders.")],
+    as_json: AsJson = False,
+) -> None:
+    """Cut the largest face out of every picture for training: 128x128 on the template. Those without one are named."""
+    import json
+    import sys
+
+    from rich.console import Console
+    from rich.progress import track
+
+    from unpool.errors import PictureError, UnpoolError
+    from unpool.faces import api
+    from unpool.images.writing import write
+    from unpool.train.data.faces import MARGIN, SIZE
+    from unpool.train.data.folders import pictures
+
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise UnpoolError(f"{out} lies in {folder}: choose a folder outside it, or its faces would be aligned again")
+    console = Console(stderr=True)
+    listed, without = pictures(folder), []
+    for one in track(listed, "aligning", console=console, transient=True, disable=not console.is_terminal):
+        place = out / f"{one.name}.png"
+        try:
+            face = api.align(one.path, size=SIZE, margin=MARGIN)
+        except PictureError as error:
+            without.append(str(one.path))
+            print(f"{one.path}: {error}", file=sys.stderr)
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write(face, place)
+    if len(without) == len(listed):
+        raise PictureError("no picture has a face, so nothing was written")
+    written = len(listed) - len(without)
+    if as_json:
+        print(json.dumps({"out": str(out), "faces": written, "without": without}))
+    else:
+        print(f"{out}: {written} face{'s' if written != 1 else ''}")
+
+
+@app.command()
 def restore(
     picture: Annotated[Path, typer.Argument(help="A picture; its largest face is taken.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The aligned, restored face.")],

@@ -123,7 +123,8 @@ class Head(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """(N, channels, cells, cells) -> unit embedding (N, embedding), quality's logit (N,)."""
         pooled = self.weigh(features).flatten(1)
-        return F.normalize(self.embed(pooled)), self.judge(pooled.detach())[:, 0]
+        # In float32: of unit length to three digits only, as bfloat16 has it, a face would not be like itself.
+        return F.normalize(self.embed(pooled).float()), self.judge(pooled.detach())[:, 0].float()
 
 
 class Mixing(nn.Module):
