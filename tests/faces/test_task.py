@@ -1,13 +1,14 @@
 """Training's parts on made-up faces: samples, kept features, losses, figures; and dlib's network read from its file."""
 
 import importlib.util
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from unpool.errors import ModelError, RecipeError
-from unpool.faces import enlarger, samples
+from unpool.faces import enlarger, samples, teacher
 from unpool.faces.samples import KeptFeatures, RecogniseOptions, cut_out, no_faces
 from unpool.faces.task import Recognise
 from unpool.train.data.pack import Entry, Pack, write_pack
@@ -136,6 +137,16 @@ def test_figures_and_record(recognise, monkeypatch):
     assert made.record()["trained_on"] == ("celeba-aligned", "celeba-small", "named-aligned", "everyday")
     assert recognise(sources=("celeba_aligned",)).record()["trained_on"] == ("celeba-aligned", "everyday")
     assert made.export() is made.network
+
+
+def test_the_teacher_is_not_asked_twice(monkeypatch, tmp_path):
+    kept = np.arange(6, dtype=np.float32).reshape(3, 2)
+    np.savez(tmp_path / "kept.npz", names=np.array(["a", "b", "c"]), embeddings=kept)
+    monkeypatch.setattr(teacher, "pack_path", lambda name, data: tmp_path / "kept.npz")
+    monkeypatch.setattr(teacher, "DlibRecogniser", None)  # asking it would fail
+    assert teacher.embeddings(SimpleNamespace(names=["c", "a"])).tolist() == kept[[2, 0]].tolist()
+    with pytest.raises(TypeError):
+        teacher.embeddings(SimpleNamespace(names=["a", "d"]))
 
 
 def test_held_out_people_do_not_train(recognise):

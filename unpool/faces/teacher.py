@@ -30,13 +30,14 @@ def chips(faces: list[np.ndarray]) -> Tensor:
 def embeddings(pack: Pack, data: Path | None = None) -> np.ndarray:
     """dlib's embedding of every face of `faces(128)`, the mean of it and its mirror image: (N, 128) float32.
 
-    Computed once and kept beside the packs (some minutes); made again when the pack is another one.
+    Computed once and kept beside the packs (some minutes); made again when the pack has faces that were not asked.
     """
     path = pack_path("faces-teacher.npz", data)
     if path.is_file():
         with np.load(path) as kept:
-            if kept["names"].tolist() == pack.names:
-                return kept["embeddings"]
+            place = {name: row for row, name in enumerate(kept["names"].tolist())}
+            if place.keys() >= set(pack.names):
+                return kept["embeddings"][[place[name] for name in pack.names]]
     if sys.stderr.isatty():
         print(f"asking the teacher about {len(pack)} faces, once", file=sys.stderr)
     network = prepare(DlibRecogniser())

@@ -131,6 +131,7 @@ def _entries(folders: list[Path], size: int) -> Iterator[Entry]:
 
 def _layout(folder: Path) -> Iterator[tuple[Path, str, str | None]]:
     """File, name and person (None where nobody says) of every picture, by what the folder holds."""
+    person: str | None
     if (folder / "identity.csv").is_file():
         with open(folder / "identity.csv", newline="") as file:
             for row in csv.DictReader(file):
