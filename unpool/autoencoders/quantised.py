@@ -49,7 +49,7 @@ class VectorQuantised(Autoencoder):
 
     def head(self, picture: Tensor) -> Tensor:
         """(N, channels, *size) in [0, 1] -> features (N, places, width)."""
-        return self.encoder(2 * picture - 1).flatten(2).transpose(1, 2)
+        return self.encoder(2 * picture - 1).float().flatten(2).transpose(1, 2)
 
     def nearest(self, features: Tensor) -> Tensor:
         """Features (N, places, width) -> numbers of the nearest entries (N, places) int64."""
