@@ -59,3 +59,9 @@ def folder(tmp_path_factory):
         top, left = (number * 37) % 400, (number * 91) % 400
         Image.fromarray(source[top : top + 112, left : left + 112]).save(place / f"{number:03}.png")
     return root
+
+
+@pytest.fixture
+def float32(monkeypatch):
+    """Networks run in float32 on processors that multiply in bfloat16 too: what is compared, is compared to its end."""
+    monkeypatch.setattr("unpool.zoo.runtime.bf16_hardware", lambda: False)

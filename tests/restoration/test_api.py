@@ -68,7 +68,7 @@ def test_files_written_row_by_row_are_read_back(kind, suffix, request, tmp_path,
 
 
 @pytest.mark.parametrize("factor", [2, 3])
-def test_a_smaller_factor_by_shrinking(factor, enlarger, small_tiles):
+def test_a_smaller_factor_by_shrinking(factor, enlarger, small_tiles, float32):
     shrunk = Shrunk(enlarger, 4, factor)
     picture = torch.rand(1, 3, 41, 57, generator=torch.Generator().manual_seed(0))
     tiles = TiledNetwork(shrunk, torch.device("cpu"))

@@ -49,7 +49,7 @@ def test_view(config, view):
 
 
 @pytest.mark.parametrize("config", [{"scale": 4}, {"scale": 3}, {"down": 2}, {}])
-def test_tiled_equals_whole(config, small_tiles):
+def test_tiled_equals_whole(config, small_tiles, float32):
     network = restorer(**config)
     picture = torch.rand(1, 3, 61, 50)
     tiles = TiledNetwork(network, torch.device("cpu"))

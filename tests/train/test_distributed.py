@@ -44,7 +44,7 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path):
     shared.write_text(yaml.read_text().replace("Pair", "Regression") + "options: {noisy: false}\n")
     for devices in ("1", "2"):
         out = tmp_path / devices
-        options = ["--device", "cpu", "--devices", devices, "--steps", "6", "-o", str(out)]
+        options = ["--device", "cpu", "--precision", "fp32", "--devices", devices, "--steps", "6", "-o", str(out)]
         run(sys.executable, "-m", "unpool", "train", str(shared), *options)
     one, two = (load_file(tmp_path / devices / "toy.safetensors") for devices in ("1", "2"))
     for name in one:
