@@ -6,12 +6,13 @@ from torch import nn
 from unpool.errors import ModelError
 from unpool.generation import codes_task as rooms
 from unpool.generation import task as base
+from unpool.generation.loss import log_spectrum
 from unpool.generation.perception import MapCritic, Perception, unlikeness
 from unpool.generation.pictures import Pictures
 from unpool.train import recipe as recipes
 from unpool.train.loop import train
 from unpool.zoo.loading import load
-from unpool.zoo.weights import read_record
+from unpool.zoo.weights import load_module, read_record
 
 SMALL = ["widths=[4, 4, 8, 8]", "latent=4", "batch=8", "workers=0", "side=32", "stages=1"]
 
@@ -92,6 +93,17 @@ def test_trained_weights_answer_with_faces_and_say_whose_codes_they_know(blobs, 
     assert "autoencoders/faces" in read_record(path).notes
     made = load(path, device="cpu")
     assert made.pictures(*made.latents(2))[0].samples.shape == (64, 64, 3)
+
+
+def test_a_run_goes_on_from_trained_weights_and_knows_real_spectra(blobs, tmp_path):
+    train(recipes.load("generation/faces", [*SMALL, "evaluate_every=4"]), tmp_path / "run", steps=2, device="cpu")
+    path = tmp_path / "run" / "faces.safetensors"
+    task = recipes.load("generation/faces", [*SMALL, f"begin={path}"]).make_task()
+    assert task.went_on_from == read_record(path)
+    latent = torch.randn(2, 4)
+    assert torch.equal(task.networks["generator"](latent), load_module(path)[0](latent))
+    task.dataset()
+    torch.testing.assert_close(task.spectrum, log_spectrum(blobs.tensor(np.arange(12))))
 
 
 def test_perception_scales_its_maps_and_knows_its_kind():
