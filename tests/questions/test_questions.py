@@ -147,6 +147,12 @@ def test_resolution():
         assert by_size[name, 16]["macs"] < by_size[name, 32]["macs"]
 
 
+def test_a_recipe_without_weights_is_passed_over():
+    found = held_out.held_out(None, None, silent, models=("restoration/sr-x9",))
+    assert found["shipped_models_asked"] == 0
+    assert found["shipped"] == []
+
+
 def test_held_out(garments_only):
     found = held_out.held_out(
         None, garments_only, silent, share=0.01, models=("classic/dense-autoencoder", "classic/cnn-classifier")
