@@ -109,7 +109,6 @@ def embed(
 ) -> None:
     """Write a unit vector and a quality for every picture. Pictures without a face are named and left out."""
     import json
-    import sys
 
     from unpool.errors import PictureError
     from unpool.faces import api
@@ -121,8 +120,7 @@ def embed(
         try:
             rows.append((str(path), api.embed(path, aligned=aligned, model=model, device=device)))
         except PictureError as error:
-            without.append(str(path))
-            print(f"{path}: {error}", file=sys.stderr)
+            without.append(_left_out(path, error))
     if not rows:
         raise PictureError("no picture has a face, so nothing was written")
     write_rows(out, rows, api.loaded(model, device).identity.model)
@@ -144,7 +142,6 @@ def align(
 ) -> None:
     """Cut the largest face out of every picture for training: 128x128 on the template. Those without one are named."""
     import json
-    import sys
 
     from rich.console import Console
     from rich.progress import track
@@ -164,8 +161,7 @@ def align(
         try:
             face = api.align(one.path, size=SIZE, margin=MARGIN)
         except PictureError as error:
-            without.append(str(one.path))
-            print(f"{one.path}: {error}", file=sys.stderr)
+            without.append(_left_out(one.path, error))
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
         write(face, place)
@@ -195,6 +191,15 @@ def restore(
 
     write(api.restore_face(picture, aligned=aligned, model=model, device=device), out)
     print(out)
+
+
+def _left_out(path: Path, error: Exception) -> str:
+    """Say why a picture is left out, naming it once; its path."""
+    import sys
+
+    said = str(error)
+    print(said if said.startswith(str(path)) else f"{path}: {said}", file=sys.stderr)
+    return str(path)
 
 
 def _row(one: "Embedded") -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unpool.errors import RecipeError
+from unpool.errors import DataError, RecipeError
 from unpool.faces.calibrating import Scores, calibration_figures, fit_by_quality
 from unpool.faces.damage import RESTORABLE, poor_in_groups, reduced
 from unpool.faces.loss import agreement, margin_loss, picture_loss, quality_loss, relation_loss
@@ -38,6 +38,7 @@ class Recognise(Task):
                 "variants of a face are kept where exactly 3 stages are frozen; set variants=0 or frozen=3"
             )
         self.faces = Faces(options, data)
+        self._held_out = _enough(self.faces, options.sources)
         self.config = {"embedding": options.embedding}
         network = FaceNetwork(embedding=options.embedding)
         if options.begin == "dlib":
@@ -118,7 +119,7 @@ class Recognise(Task):
         the calibration: what a similarity means, by quality. They choose the weights; the bench asks others.
         """
         pack, network = self.faces.pack, self.network
-        held = halves(pack, self.options.sources)[0]
+        held = self._held_out
         held = held[:: max(1, len(held) // _HELD_OUT)]
         clean = torch.stack([torch.from_numpy(pack[int(i)][8:120, 8:120].transpose(2, 0, 1).copy()) for i in held])
         clean = clean.float() / 255
@@ -152,6 +153,11 @@ class Recognise(Task):
         """The face network without what only training needs."""
         return self.network
 
+    def _sources(self) -> list[str]:
+        """The sets whose faces it learns from: of those asked for, the ones that are here."""
+        here = set(self.faces.pack.column("source")[self.faces.indices])
+        return [source.replace("_", "-") for source in self.options.sources if source in here]
+
     def record(self) -> dict[str, Any]:
         """What it is, whom it learned from, and what it must not be used for."""
         accuracy = self.figures.get("accuracy_112", float("nan")), self.figures.get("accuracy_16", float("nan"))
@@ -160,7 +166,7 @@ class Recognise(Task):
             "network": "unpool.faces.model:FaceNetwork",
             "config": self.config,
             "preprocessing": {"size": (SIZE, SIZE)},
-            "trained_on": (*(source.replace("_", "-") for source in self.options.sources), "everyday"),
+            "trained_on": (*self._sources(), "everyday"),
             "data_licence": "research only",
             "headline": f"people held out: {accuracy[0]:.3f} of pairs right at 112 pixels, {accuracy[1]:.3f} at 16",
             "notes": "CelebA and the named collections allow research use only. The teacher, and the layers that "
@@ -168,6 +174,18 @@ class Recognise(Task):
             "CelebA gives numbers instead of names, so its people may be in LFW too. Retrain with "
             "`unpool train faces/recogniser`.",
         }
+
+
+def _enough(faces: Faces, sources: tuple[str, ...]) -> np.ndarray:
+    """Held-out faces that choose the weights; DataError where no pairs can be made of them."""
+    held = halves(faces.pack, sources)[0]
+    pictures = np.unique(faces.pack.labels[held], return_counts=True)[1]
+    if len(pictures) < 2 or pictures.max() < 2:
+        raise DataError(
+            "the people held out (one in ten, by their name) make no pairs of one and of two people: add people, "
+            "with two pictures or more"
+        )
+    return held
 
 
 def _scores(seen: list[tuple[tuple[Tensor, np.ndarray], tuple[Tensor, np.ndarray]]], pairs: np.ndarray) -> Scores:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from unpool.errors import DataError
 from unpool.train.data.faces import MARGIN, TEMPLATE, celeba_to_template, faces, halves, held_out, inside
 from unpool.train.data.pack import Entry, Pack, write_pack
 from unpool.train.data.photos import crop, photos
@@ -139,3 +140,15 @@ def test_a_set_that_does_not_say_who_is_who_has_no_labels(small_sets):
     (unnamed,) = pack.where(part="unnamed")
     assert (pack.names[unnamed], pack.labels[unnamed]) == ("utkface_aligned/1_0_0.jpg", -1)
     assert len(pack.where(part=["train", "held-out"])) == 6
+
+
+def test_too_few_held_out_people_are_not_halved(tmp_path):
+    entries = [
+        Entry(np.zeros((2, 2, 3), np.uint8), f"{who}/{n}.jpg", f"named/{who}", {"part": part, "source": "a"})
+        for who, part in (("Ada", "held-out"), ("Bob", "held-out"), ("Cy", "held-out"), ("Di", "train"))
+        for n in range(2)
+    ]
+    pack = Pack(write_pack(tmp_path / "few.pack", entries))
+    assert [half.tolist() for half in halves(pack, "a")] == [list(range(6))] * 2
+    with pytest.raises(DataError, match="nobody in b is held out"):
+        halves(pack, "b")

@@ -53,12 +53,19 @@ def held_out(person: str) -> bool:
 def halves(pack: Pack, source: str | Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Held-out pictures of a pack in two halves by person: those that choose weights, and those that only measure.
 
-    Where there are too few people for that, each half is all of them.
+    Where that leaves one of them fewer than two people, each half is all of them.
+
+    Raises:
+        DataError: nobody is held out.
     """
     held = pack.where(part="held-out", source=source)
+    if not len(held):
+        sets = source if isinstance(source, str) else ", ".join(source)
+        raise DataError(f"nobody in {sets} is held out to judge by (one person in ten is, by their name): add people")
     chooses = [in_held_out(pack.label_names[label], HELD_OUT_SHARE / 2) for label in pack.labels[held]]
     first, second = held[np.array(chooses, bool)], held[~np.array(chooses, bool)]
-    return (first, second) if len(first) and len(second) else (held, held)
+    enough = all(len(np.unique(pack.labels[half])) > 1 for half in (first, second))
+    return (first, second) if enough else (held, held)
 
 
 def inside(face: np.ndarray, margin: int = 2) -> np.ndarray:
