@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from skimage import data
 
 from unpool.faces import protocol
 from unpool.faces.alignment import TEMPLATE
-from unpool.faces.detection import Face
+from unpool.faces.detection import Face, detect
 from unpool.faces.peers import CANVAS, canvas, crops, in_canvas, poor_canvas
 from unpool.train.data.lfw import Pair
 
@@ -121,3 +123,16 @@ def test_an_aligned_face_finds_its_place_in_a_canvas():
     placed = in_canvas(aligned)
     assert placed.shape == (1, 3, CANVAS, CANVAS)
     assert torch.allclose(crops(placed), aligned[..., 8:120, 8:120], atol=2e-3)
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_small_face_is_found_where_it_is_small(tmp_path):
+    file = tmp_path / "astronaut.png"
+    Image.fromarray(data.astronaut()[:256, 100:356]).save(file)
+    landmarks = detect(file)[0].landmarks
+    small, found = protocol.find_small([file], [landmarks], 32)
+    assert found == 1.0
+    whole = protocol.canvases([file], [landmarks])
+    there = poor_canvas(whole.float() / 255, 32, protocol.spoil("bicubic"))
+    assert float((crops(small.float() / 255) - crops(there)).abs().mean()) < 0.04
+    assert protocol.find_small([file], [landmarks], 2)[1] == 0.0

@@ -26,6 +26,7 @@ _OTHERS = (
     (12, "bicubic"),
     *((s, k) for s in (24, 16, 12) for k in ("area", "camera")),
 )
+_FOUND_SMALL = (32, 16)  # pixels at which faces are also looked for in the reduced picture itself
 _SOME, _QUICK = 60, 15  # pairs of each fold
 _POOR = 24  # pixels at and below which one poor face against a good one is tried too
 
@@ -110,6 +111,12 @@ def _lfw(
                 clear = good[peer.embed] if main else good[peer.embed][needed]
                 rows[f"{name} against {SIZE}"] = _row(asked, clear, seen)
         report(f"LFW at {size} pixels ({kernel}) measured")
+    found_small = {}
+    for size in () if quick else _FOUND_SMALL:
+        shown, found_small[str(size)] = protocol.find_small(some.pictures, [landmarks[i] for i in needed], size)
+        for peer, seen in zip(peers, protocol.embed_all(embeds, shown)):
+            rows[f"{peer.name} {size} bicubic, found there"] = _row(some, seen, seen)
+        report(f"LFW at {size} pixels, found there, measured")
     accept = {
         peer.name: dict(zip(("share", "low", "high"), protocol.true_accepts(folds, good[peer.embed]))) for peer in peers
     }
@@ -125,6 +132,7 @@ def _lfw(
         "lfw_16_vs_112": at["unpool 16 bicubic against 112"],
         "tar_at_far_1e3_112": accept["unpool"]["share"],
         "lfw_found": float(found.mean()),
+        "lfw_found_small": found_small,
     }
     if "dlib" in names:
         figures["lfw_112_dlib"] = at["dlib 112 none"]

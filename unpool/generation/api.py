@@ -197,20 +197,32 @@ class Generation:
         else:
             given = self.labels(starts, label)
             labels = given if given is not None else torch.zeros(starts, dtype=torch.int64)
+        best, error = self.invert(target.expand(len(labels), -1, -1, -1), labels, steps=steps, seed=seed)
+        nearest = int(error.argmin())
+        own_label = int(labels[nearest]) if self.classes else None
+        return Projection(best[nearest], own_label, float(error[nearest]))
+
+    def invert(
+        self, pictures: Tensor, labels: Tensor | None = None, *, steps: int = 200, seed: int = 0
+    ) -> tuple[Tensor, Tensor]:
+        """Latents (N, latent) whose pictures come near to `pictures`, and the mean squared errors (N,) that remain.
+
+        Gradient descent on all latents at once, one start each, with a pull towards typical ones. `pictures` are
+        (N, channels, height, width) in [0, 1] at the generator's size; `labels` (N,) their classes, if there are any.
+        """
         generator = torch.Generator().manual_seed(seed)
-        latents = (0.5 * torch.randn(len(labels), self.module.latent, generator=generator)).to(self.device)
+        latents = (0.5 * torch.randn(len(pictures), self.module.latent, generator=generator)).to(self.device)
         latents.requires_grad_()
+        targets = pictures.to(self.device)
+        own = None if not self.classes or labels is None else labels.to(self.device)
         optimiser = torch.optim.Adam([latents], lr=0.1)
-        own = labels.to(self.device) if self.classes else None
         for step in range(steps):
             optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / steps)
             optimiser.zero_grad()
-            error = (self.module(latents, own) - target).square().mean((1, 2, 3))
+            error = (self.module(latents, own) - targets).square().mean((1, 2, 3))
             (error + 1e-3 * latents.square().mean(1)).sum().backward()
             optimiser.step()
-        best = int(error.argmin())
-        own_label = int(labels[best]) if self.classes else None
-        return Projection(latents[best].detach().cpu(), own_label, float(error[best].detach()))
+        return latents.detach().cpu(), error.detach().cpu()
 
     def _target(self, picture: Any) -> Tensor:
         rgb = as_picture(picture).rgb()

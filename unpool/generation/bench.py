@@ -13,7 +13,7 @@ from unpool.errors import DataError, UnpoolError
 from unpool.generation import classic
 from unpool.generation.api import Generation, load_generation
 from unpool.generation.digits_bench import digits
-from unpool.generation.expansion import comparison
+from unpool.generation.expansion import comparison, parted
 from unpool.generation.features import FEATURES, features, fid, kid, nearest, precision_recall, sharpness
 from unpool.generation.pictures import Pictures, pictures
 from unpool.nn.checkerboard import checkerboard_energy
@@ -25,6 +25,7 @@ from unpool.zoo.weights import load_module, shipped
 Report = Callable[[str], None]
 _STRIDE = 4  # of the checkerboard's frequencies: those of the last two upsamplings
 _QUICK, _MOST = {"fashion": 1500, "faces": 300}, 5000
+_OF_A_PERSON = (5, 10, 20)  # pictures that a small recogniser trains on
 _TRAINED = 250  # steps of each half of the training that compares upsamplings
 
 
@@ -181,18 +182,54 @@ def _speed(quick: bool) -> dict[str, Any]:
 
 
 def _few_real_ones(data: Path | None, report: Report, notes: list[str]) -> dict[str, Any]:
-    """Accuracy of a classifier trained on few real pictures, with and without generated ones."""
-    try:
-        training, held_out = (pictures("fashion", part, data) for part in ("train", "held-out"))
-        made = load_generation("fashion", "cpu")
-    except UnpoolError as error:
-        notes.append(str(error))
-        return {}
-    real, tested = _drawn(training, 5000, seed=4), _drawn(held_out, 5000, seed=5)
+    """Accuracy of classifiers of clothes and of people trained on few real pictures, also with generated ones."""
+    tables: dict[str, Any] = {}
+    for part in (_few_clothes, _few_faces):
+        try:
+            tables |= part(data, report)
+        except UnpoolError as error:
+            notes.append(str(error))
+    return tables
+
+
+def _few_clothes(data: Path | None, report: Report) -> dict[str, Any]:
+    training, held_out = (pictures("fashion", part, data) for part in ("train", "held-out"))
+    (real, labels), (tested, answers) = _drawn(training, 5000, seed=4), _drawn(held_out, 5000, seed=5)
+    made, others = load_generation("fashion", "cpu"), torch.arange(len(real), len(real) + len(tested))
     tables = {}
     for each in (10, 100):
         report(f"training on {each} pictures a class")
-        tables[f"accuracy_{each}_a_class"] = comparison(*real, tested, made, each=each)
+        tables[f"accuracy_{each}_a_class"] = comparison(
+            torch.cat([real, tested]),
+            torch.cat([labels, answers]),
+            lambda seed, each=each: (parted(labels, each, 0, seed)[0], others),  # type: ignore[misc]
+            made,
+        )
+    return tables
+
+
+def _few_faces(data: Path | None, report: Report) -> dict[str, Any]:
+    """People whom the generator never saw; of each, pictures that are not among the first 20 drawn are tested."""
+    held_out = pictures("faces", "held-out", data)
+    counts = np.bincount(held_out.labels)
+    many = np.flatnonzero(counts >= max(_OF_A_PERSON) + 4)
+    if len(many) < 2:
+        raise DataError("too few people are held out to compare recognisers trained on few pictures")
+    chosen = np.flatnonzero(np.isin(held_out.labels, many))
+    shown, people = held_out.tensor(chosen), torch.from_numpy(np.searchsorted(many, held_out.labels[chosen]))
+    made = load_generation("faces", "cpu")
+    report(f"latents of {len(shown)} pictures of {len(many)} people")
+    latents = torch.cat([made.invert(part, steps=100)[0] for part in shown.split(64)])
+    tables: dict[str, Any] = {"people": len(many), "pictures_of_people": len(shown)}
+    for each in _OF_A_PERSON:
+        report(f"training on {each} pictures a person")
+        tables[f"accuracy_{each}_a_person"] = comparison(
+            shown,
+            people,
+            lambda seed, each=each: parted(people, each, max(_OF_A_PERSON), seed),  # type: ignore[misc]
+            made,
+            latents=latents,
+        )
     return tables
 
 

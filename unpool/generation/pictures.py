@@ -48,7 +48,8 @@ class Pictures:
 def pictures(name: str, part: str, data: str | Path | None = None) -> Pictures:
     """The pictures of `fashion` (28x28, ten classes) or `faces` (64x64, no classes).
 
-    part: "train" or "held-out" (of Fashion-MNIST its test part; of faces, whole people).
+    part: "train" or "held-out" (of Fashion-MNIST its test part; of faces, whole people). The labels of faces are
+    people's numbers: the generator has no use for them.
     """
     if name == "fashion":
         chosen = fashion("train" if part == "train" else "test", data)
@@ -59,7 +60,7 @@ def pictures(name: str, part: str, data: str | Path | None = None) -> Pictures:
         chosen_faces = pack.where(part=part)
         return Pictures(
             np.stack([pack[i] for i in chosen_faces]),
-            np.zeros(len(chosen_faces), np.int64),
+            pack.labels[chosen_faces].astype(np.int64),
             names=[pack.names[i] for i in chosen_faces],
             mirror=part == "train",
         )
