@@ -137,7 +137,7 @@ def test_figures_and_record(recognise, monkeypatch):
     assert figures["psnr_16"] == pytest.approx(figures["psnr_16_bicubic"], abs=1e-4)  # it begins as the identity
     assert made.record()["data_licence"] == "research only"
     # Three sets are asked for and one is here; the record claims no other.
-    assert made.options.sources == ("celeba_aligned", "celeba_small", "named_aligned")
+    assert made.options.sources == ("celeba_aligned", "celeba_small", "named_aligned", "own_aligned")
     assert made.record()["trained_on"] == ("celeba-aligned", "everyday")
     assert made.export() is made.network
 

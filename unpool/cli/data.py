@@ -37,7 +37,7 @@ def list_sets(
     for name, known in SETS.items():
         print(f"{name:16} {known.title}")
         print(f"{'':16} {known.use}; {known.licence}; {places[name] or 'not here'}")
-        print(f"{'':16} {known.page}")
+        print(f"{'':16} {known.page or known.placing()}")
 
 
 @app.command()

@@ -12,16 +12,15 @@ from torch import Tensor, nn
 
 from unpool.errors import RecipeError
 from unpool.faces.damage import RESTORABLE, poor_in_groups, reduced
-from unpool.faces.enlarger import EnlargeOptions, SharpFaces
+from unpool.faces.enlarger import SEEN, EnlargeOptions, SharpFaces
 from unpool.faces.loss import picture_loss
 from unpool.faces.model import FaceNetwork
 from unpool.images.metrics import psnr_rgb
-from unpool.train.data.faces import faces, halves
+from unpool.train.data.faces import SHARP, faces, halves, present
 from unpool.train.task import Loss, Options, Task
 from unpool.zoo.weights import load_module
 
 _HELD_OUT = 64
-_SEEN = ("celeba-aligned", "named-aligned")  # the sharp faces
 
 
 class DecodeOptions(Options):
@@ -64,7 +63,7 @@ class Decode(Task):
     def evaluate(self) -> dict[str, float]:
         """PSNR of restored faces of people held out, from 16 and 32 pixels, and of the bicubic ones they came from."""
         pack = faces(128, self.data)
-        held = halves(pack, "celeba_aligned")[0][:_HELD_OUT]
+        held = halves(pack, SHARP)[0][:_HELD_OUT]
         cut = [torch.from_numpy(np.ascontiguousarray(pack[int(i)][8:120, 8:120].transpose(2, 0, 1))) for i in held]
         clean = torch.stack(cut).float() / 255
         for size in (16, 32):
@@ -84,7 +83,7 @@ class Decode(Task):
         assert base is not None
         kept = {"name", "task", "network", "config", "preprocessing", "data_licence", "headline", "notes", "figures"}
         words = base.model_dump(include=kept)
-        words["trained_on"] = tuple(dict.fromkeys((*base.trained_on, *_SEEN)))
+        words["trained_on"] = tuple(dict.fromkeys((*base.trained_on, *present(faces(128, self.data), SEEN))))
         if base.recipe.get("task") != f"{type(self).__module__}:{type(self).__name__}":
             lesson = f"{base.recipe.get('name')}, {json.dumps(base.recipe.get('options', {}))}"
             words["notes"] = f"{base.notes} Encoder and head learned by {lesson}; then the decoder alone."

@@ -17,11 +17,13 @@ from unpool.images.resampling import imresize
 from unpool.nn.blocks import Residual
 from unpool.nn.conv import conv
 from unpool.nn.deconv import Upsample
-from unpool.train.data.faces import faces, halves, inside
+from unpool.train.data.faces import SHARP, faces, halves, inside, present
 from unpool.train.task import Loss, Options, Task
 from unpool.zoo.weights import take_over
 
 SMALL, LARGE = 16, 128
+_NAMED = "named_aligned"  # partly enlarged or cut: its clear pictures are picked out
+SEEN = (*SHARP, _NAMED)
 _HELD_OUT = 128
 
 
@@ -68,8 +70,8 @@ class SharpFaces:
 
     def __init__(self, options: EnlargeOptions, data: Path | None) -> None:
         self.shift, self.pack = options.shift, faces(LARGE, data)
-        self.indices = self.pack.where(part="train", source="celeba_aligned")
-        named = self.pack.where(part="train", source="named_aligned")
+        self.indices = self.pack.where(part="train", source=SHARP)
+        named = self.pack.where(part="train", source=_NAMED)
         clear = [i for i in named if "bollywood" not in self.pack.names[i] and inside(self.pack[i]).all()]
         self.indices = np.concatenate([self.indices, np.array(clear, dtype=np.int64)])
 
@@ -120,7 +122,7 @@ class Enlarge(Task):
     def evaluate(self) -> dict[str, float]:
         """PSNR over RGB and SSIM of Y on people held out, and the same of bicubic enlargement."""
         pack = faces(LARGE, self.data)
-        held = halves(pack, "celeba_aligned")[0][:_HELD_OUT]
+        held = halves(pack, SHARP)[0][:_HELD_OUT]
         large = torch.stack([torch.from_numpy(pack[int(i)].transpose(2, 0, 1).copy()) for i in held]).float() / 255
         small = eight_bit(imresize(large, size=(SMALL, SMALL)))
         made = {
@@ -140,6 +142,7 @@ class Enlarge(Task):
             "network": "unpool.faces.enlarger:FaceEnlarger",
             "config": self.config,
             "preprocessing": {"size": (SMALL, SMALL)},
+            "trained_on": present(faces(LARGE, self.data), SEEN),
             "data_licence": "research only",
             "headline": f"people held out: {gain:+.2f} dB against bicubic, 16 to 128 pixels",
             "notes": "CelebA and the named collections allow research use only. What it adds is a likely face, not the "

@@ -18,7 +18,7 @@ from unpool.faces.peers import Peer, eight, in_canvas
 from unpool.images.metrics import eight_bit, psnr_rgb, ssim_y
 from unpool.images.reading import read
 from unpool.images.resampling import imresize
-from unpool.train.data.faces import faces, halves
+from unpool.train.data.faces import SHARP, faces, halves
 from unpool.train.data.folders import pictures
 from unpool.train.data.photos import photos
 from unpool.zoo.imagenet import classes
@@ -124,7 +124,7 @@ def enlargement(recogniser: Recogniser, data: Path | None, count: int, judge: Pe
     its teacher; without a judge it is left out.
     """
     pack = faces(128, data)
-    held = halves(pack, "celeba_aligned")[1][:count]
+    held = halves(pack, SHARP)[1][:count]
     large = torch.stack([torch.from_numpy(pack[int(i)].transpose(2, 0, 1).copy()) for i in held]).float() / 255
     small = eight_bit(imresize(large, size=(16, 16)))
     eightfold = {"unpool": loaded(ENLARGER).enlarge(small), "bicubic": imresize(small, size=(128, 128))}
@@ -160,7 +160,7 @@ def detection(data: Path | None, quick: bool) -> dict[str, Any]:
     our detector is in distances between the eyes.
     """
     pack = faces(128, data)
-    held = [int(i) for i in halves(pack, "celeba_aligned")[1][:: 20 if quick else 2]][:100]
+    held = [int(i) for i in halves(pack, SHARP)[1][:: 20 if quick else 2]][:100]
     peer = _hog()
     rows: dict[str, dict[str, float]] = {}
     cases = [(size, 0) for size in ((16, 64) if quick else (12, 16, 24, 32, 64, 128, 400))]

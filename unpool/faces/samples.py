@@ -11,7 +11,7 @@ from torch import Tensor
 
 from unpool.faces.model import SIZE
 from unpool.faces.teacher import TEACHER, centred, embeddings
-from unpool.train.data.faces import faces
+from unpool.train.data.faces import SHARP, faces
 from unpool.train.data.photos import photos
 from unpool.train.task import Options
 
@@ -24,7 +24,7 @@ class RecogniseOptions(Options):
     begin: str = Field("dlib", description="dlib: from its layers; random; or weights of a face network to go on from")
     frozen: int = Field(3, ge=0, le=5, description="stages of the encoder, from the first, that stay as they began")
     embedding: int = Field(256, ge=TEACHER)
-    sources: tuple[str, ...] = ("celeba_aligned", "celeba_small", "named_aligned")
+    sources: tuple[str, ...] = ("celeba_aligned", "celeba_small", "named_aligned", "own_aligned")
     poor: float = Field(0.6, ge=0, le=1, description="share of faces that are made poor")
     variants: int = Field(
         1,
@@ -59,10 +59,8 @@ class Faces:
         self.person = _people(self.pack.labels, seen, self.indices)
         self.seen = centred(seen, self.indices)
         # A picture can show how a sharp face looks if it was not enlarged.
-        sharp = ("celeba_aligned/", "pubfig_", "web_", "glint_")
-        self.sharp = np.array(
-            [name.startswith(sharp[0]) or name.split("/")[-1].startswith(sharp[1:]) for name in self.pack.names]
-        )
+        clear = [name.split("/")[-1].startswith(("pubfig_", "web_", "glint_")) for name in self.pack.names]
+        self.sharp = np.isin(self.pack.column("source"), SHARP) | np.array(clear)
 
     def __len__(self) -> int:
         return len(self.indices)

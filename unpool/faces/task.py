@@ -17,7 +17,7 @@ from unpool.faces.samples import Faces, KeptFeatures, RecogniseOptions, cut_out,
 from unpool.faces.teacher import TEACHER, transplant
 from unpool.faces.verification import best_accuracy, draw_pairs, similarities
 from unpool.images.metrics import psnr_rgb
-from unpool.train.data.faces import halves
+from unpool.train.data.faces import halves, present
 from unpool.train.task import Loss, Options, Task
 from unpool.zoo.weights import take_over
 
@@ -153,11 +153,6 @@ class Recognise(Task):
         """The face network without what only training needs."""
         return self.network
 
-    def _sources(self) -> list[str]:
-        """The sets whose faces it learns from: of those asked for, the ones that are here."""
-        here = set(self.faces.pack.column("source")[self.faces.indices])
-        return [source.replace("_", "-") for source in self.options.sources if source in here]
-
     def record(self) -> dict[str, Any]:
         """What it is, whom it learned from, and what it must not be used for."""
         accuracy = self.figures.get("accuracy_112", float("nan")), self.figures.get("accuracy_16", float("nan"))
@@ -166,7 +161,7 @@ class Recognise(Task):
             "network": "unpool.faces.model:FaceNetwork",
             "config": self.config,
             "preprocessing": {"size": (SIZE, SIZE)},
-            "trained_on": (*self._sources(), "everyday"),
+            "trained_on": (*present(self.faces.pack, self.options.sources), "everyday"),
             "data_licence": "research only",
             "headline": f"people held out: {accuracy[0]:.3f} of pairs right at 112 pixels, {accuracy[1]:.3f} at 16",
             "notes": "CelebA and the named collections allow research use only. The teacher, and the layers that "

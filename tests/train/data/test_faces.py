@@ -5,7 +5,17 @@ import pytest
 from PIL import Image
 
 from unpool.errors import DataError
-from unpool.train.data.faces import MARGIN, TEMPLATE, celeba_to_template, faces, halves, held_out, inside
+from unpool.train.data.faces import (
+    MARGIN,
+    SHARP,
+    TEMPLATE,
+    celeba_to_template,
+    faces,
+    halves,
+    held_out,
+    inside,
+    present,
+)
 from unpool.train.data.pack import Entry, Pack, write_pack
 from unpool.train.data.photos import crop, photos
 
@@ -77,6 +87,14 @@ def test_all_sets_as_one_pack_with_one_number_for_a_person(small_sets):
     }
     for i in range(len(pack)):
         assert pack.column("part")[i] == ("held-out" if held_out(people[pack.names[i]]) else "train")
+
+
+def test_ones_own_people_are_nobody_else(small_sets):
+    jpeg(small_sets / "faces/own_aligned/7/me.jpg", (128, 128), 5)
+    pack = faces(64, small_sets)
+    at = pack.names.index("own_aligned/7/me.jpg")
+    assert pack.label_names[pack.labels[at]] == "own/7"
+    assert present(pack, (*SHARP, "utkface_aligned")) == ("own-aligned", "celeba-aligned")
 
 
 def test_a_pack_is_made_once_and_another_when_files_change(small_sets):

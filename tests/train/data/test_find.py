@@ -42,7 +42,7 @@ def test_a_path_below_a_data_folder_or_anywhere(places, tmp_path):
 
 def test_a_missing_set_says_what_to_place_where(places):
     for name in (name for name, known in SETS.items() if not known.installed):
-        with pytest.raises(DataError, match=f"{name} is not here.*https?://.*DATA/") as caught:
+        with pytest.raises(DataError, match=f"{name} is not here.*(https?://|your own).*DATA/") as caught:
             find(name)
         assert "\n" not in str(caught.value)
 

@@ -27,7 +27,9 @@ TEMPLATE = np.array(
 MARGIN = 8
 SIZE = 112 + 2 * MARGIN
 HELD_OUT_SHARE = 0.1
-TRAINING_SETS = ("celeba-aligned", "celeba-small", "named-aligned", "utkface-aligned", "celeba")
+TRAINING_SETS = ("celeba-aligned", "celeba-small", "named-aligned", "utkface-aligned", "own-aligned", "celeba")
+_OWN = "own_aligned"
+SHARP = (_OWN, "celeba_aligned")  # folders whose every picture is sharp and fills the template
 
 # Where CelebA's own alignment puts the template's eyes, in fractions of its 178x218 (or 89x109) pixels: registered on
 # pictures that are in both alignments.
@@ -37,16 +39,16 @@ _CELEBA_EYES = np.array([[34.6 / 89, 55.36 / 109], [53.45 / 89, 55.36 / 109]])
 def faces(size: int = SIZE, data: str | Path | None = None) -> Pack:
     """Every training face here as one pack of `size` pixels (uint8 RGB), made on first use and kept.
 
-    Labels are people: `celeba/NNNNN` or `named/NAME`. Column `part` is `train` or `held-out`: about one person in ten
-    is held out, by hash of the label, whatever sets are present; or `unnamed`, of sets that do not say who is who,
-    whose pictures have no label. Column `source` is the set's folder. Faces of
-    `named-aligned` are black where the source picture ended: `inside` tells where a face has pixels.
+    Labels are people: `celeba/NNNNN`, `named/NAME` or `own/NAME`. Column `part` is `train` or `held-out`: about one
+    person in ten is held out, by hash of the label, whatever sets are present; or `unnamed`, of sets that do not say
+    who is who, whose pictures have no label. Column `source` is the set's folder. Faces of `named-aligned` are black
+    where the source picture ended: `inside` tells where a face has pixels.
     """
     return built(f"faces-{size}", lambda folders: _entries(folders, size), lambda: _folders(data), data)
 
 
 def held_out(person: str) -> bool:
-    """Whether this person (`celeba/NNNNN` or `named/NAME`) never trains."""
+    """Whether this person (`celeba/NNNNN`, `named/NAME` or `own/NAME`) never trains."""
     return in_held_out(person, HELD_OUT_SHARE)
 
 
@@ -66,6 +68,12 @@ def halves(pack: Pack, source: str | Sequence[str]) -> tuple[np.ndarray, np.ndar
     first, second = held[np.array(chooses, bool)], held[~np.array(chooses, bool)]
     enough = all(len(np.unique(pack.labels[half])) > 1 for half in (first, second))
     return (first, second) if enough else (held, held)
+
+
+def present(pack: Pack, sources: Sequence[str]) -> tuple[str, ...]:
+    """Names of the sets, of these folders, that have faces in the pack that are not held out."""
+    here = set(pack.column("source")[pack.where(part=["train", "unnamed"])])
+    return tuple(source.replace("_", "-") for source in sources if source in here)
 
 
 def inside(face: np.ndarray, margin: int = 2) -> np.ndarray:
@@ -151,5 +159,7 @@ def _layout(folder: Path) -> Iterator[tuple[Path, str, str | None]]:
         for listed in pictures(folder):
             person = listed.label
             if person is not None:
-                person = f"celeba/{int(person):05d}" if person.isdigit() else f"named/{person}"
+                number = person.isdigit() and folder.name != _OWN
+                among = "own" if folder.name == _OWN else "named"
+                person = f"celeba/{int(person):05d}" if number else f"{among}/{person}"
             yield listed.path, listed.name, person

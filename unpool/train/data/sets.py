@@ -18,7 +18,10 @@ class Download:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A public set. `folders` are looked for below each data folder, `contains` is what such a folder must hold."""
+    """A public set, or a place for one's own (no `page`).
+
+    `folders` are looked for below each data folder, `contains` is what such a folder must hold.
+    """
 
     name: str
     title: str
@@ -33,9 +36,10 @@ class DataSet:
 
     def placing(self) -> str:
         """What a person has to place where, in one sentence."""
+        source = f"get it from {self.page}" if self.page else "make it from your own pictures"
         place = f"place it in DATA/{self.folders[0]} ({self.contains})"
         from_package = f", or install Debian's package {self.package}" if self.package else ""
-        return f"get it from {self.page} and {place}{from_package}"
+        return f"{source} and {place}{from_package}"
 
 
 _RESEARCH = "research only"
@@ -108,6 +112,15 @@ _SETS = (
         contains="pictures in one flat folder; nobody says who is who",
         page="https://susanqq.github.io/UTKFace/",
         licence=_RESEARCH,
+        use="train",
+    ),
+    DataSet(
+        name="own-aligned",
+        title="Your own faces, aligned to the five-point template, 128x128",
+        folders=("faces/own_aligned",),
+        contains="one folder per person, as `unpool faces align` makes it",
+        page="",
+        licence="yours",
         use="train",
     ),
     DataSet(
