@@ -9,12 +9,13 @@ from unpool.generation import task as base
 from unpool.generation.loss import log_spectrum
 from unpool.generation.perception import MapCritic, Perception, unlikeness
 from unpool.generation.pictures import Pictures
+from unpool.generation.prior import fit
 from unpool.train import recipe as recipes
 from unpool.train.loop import train
 from unpool.zoo.loading import load
 from unpool.zoo.weights import load_module, read_record
 
-SMALL = ["widths=[4, 4, 8, 8]", "latent=4", "batch=8", "workers=0", "side=32", "stages=1"]
+SMALL = ["widths=[4, 4, 8, 8]", "latent=4", "prior=0", "batch=8", "workers=0", "side=32", "stages=1"]
 
 
 class Averages(nn.Module):
@@ -118,3 +119,27 @@ def test_perception_scales_its_maps_and_knows_its_kind():
     assert MapCritic(channels=32)(maps[0]).shape == (4, 64)
     with pytest.raises(ModelError, match="no maps"):
         Perception("classic/cnn-classifier", stages=2, side=64)
+
+
+def test_a_prior_is_fitted_once_and_kept(blobs, tmp_path, monkeypatch):
+    fits = []
+    monkeypatch.setattr(rooms, "fit", lambda prior, codes: fits.append(fit(prior, codes, steps=20)))
+    plain, flown = (recipes.load("generation/faces", [*SMALL, "evaluate_every=4", f"prior={n}"]) for n in (0, 2))
+    train(plain, tmp_path / "plain", steps=2, device="cpu")
+    begun = recipes.load(flown.name, [*SMALL, "prior=2", f"begin={tmp_path / 'plain' / 'faces.safetensors'}"])
+    task = begun.make_task()
+    codes = torch.from_numpy(task.dataset().codes).flatten(0, 1)
+    assert len(fits) == 1
+    network, before = task.networks["generator"], load_module(tmp_path / "plain" / "faces.safetensors")[0]
+    with torch.no_grad():
+        given = torch.from_numpy(plain.make_task().dataset().codes).flatten(0, 1)
+        torch.testing.assert_close(network(codes), before(given), atol=1e-4, rtol=0)
+    train(flown, tmp_path / "flown", steps=3, device="cpu")
+    path = tmp_path / "flown" / "faces.safetensors"
+    assert "normal" in read_record(path).notes
+    assert len(fits) == 2
+    again = recipes.load(flown.name, [*SMALL, "prior=2", f"begin={path}"]).make_task()
+    again.dataset()
+    assert len(fits) == 2
+    for name, tensor in load_module(path)[0].prior.state_dict().items():
+        assert torch.equal(again.networks["generator"].prior.state_dict()[name], tensor)

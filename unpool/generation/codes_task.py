@@ -9,6 +9,7 @@ autoencoder and an adversary; Sauer et al. 2021 let the critic look through a tr
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from unpool.generation.loss import critic_loss, generator_loss, gradient_penalty, log_spectrum
 from unpool.generation.perception import MapCritic, Perception, unlikeness
 from unpool.generation.pictures import Pictures
+from unpool.generation.prior import fit
 from unpool.generation.task import GeneratorTask, NetworkOptions
 from unpool.train.task import Loss, Options
 from unpool.zoo.weights import load_module, take_over
@@ -35,7 +37,8 @@ class CodesOptions(NetworkOptions):
     perception: weights of the network that judges likeness, and through which the critic looks; stages: how far;
         side: to which height and width it has pictures enlarged.
     start: steps of giving back alone, before the critic comes in.
-    begin: weights of a generator of the same shape to go on from.
+    begin: weights of a generator of the same shape to go on from (one without a `prior` may be given one).
+    prior: couplings of the flow from standard normal latents to the codes; it is fitted before training, then fixed.
     pixels, seen, critic: weights of the mean absolute difference of pixels, that of what is seen, and the critic's.
     spectrum: weight of the squared difference between the logarithms of real and generated pictures' power spectra.
     drawn: pictures from random latents, for each picture that is given back.
@@ -49,6 +52,7 @@ class CodesOptions(NetworkOptions):
     side: int = 96
     start: int = 0
     begin: str | None = None
+    prior: int = 0
     pixels: float = 10.0
     seen: float = 1.0
     critic: float = 0.5
@@ -83,7 +87,7 @@ class GenerateFromCodes(GeneratorTask):
     def __init__(self, options: CodesOptions, data: Path | None = None) -> None:
         super().__init__(options, data)
         if options.begin is not None:
-            self.went_on_from = take_over(self.networks["generator"], options.begin)
+            self.went_on_from = take_over(self.networks["generator"], options.begin, anew=["prior"])
         self.perception = Perception(options.perception, stages=options.stages, side=options.side)
         with torch.no_grad():
             maps = self.perception(torch.zeros(1, 3, *self.config["size"]))
@@ -91,8 +95,13 @@ class GenerateFromCodes(GeneratorTask):
         self.networks["critics"] = nn.ModuleList(MapCritic(channels=one.shape[1]) for one in maps)
         self.optimisers = {"start": ["generator"], "critic": ["critics"], "generator": ["generator"]}
 
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The generator's constructor arguments."""
+        return super().config | {"prior": self.options.prior}
+
     def dataset(self) -> Coded:  # type: ignore[override]
-        """The training pictures with codes of zero mean and unit covariance; what is seen of them is evened out."""
+        """The training pictures with their latents; what is seen of them is evened out."""
         kept = self._training
         autoencoder: Any = load_module(self.options.codes)[0]
         self.perception.even_out(kept.tensor(np.arange(min(_EXAMPLES, len(kept)))))
@@ -104,7 +113,18 @@ class GenerateFromCodes(GeneratorTask):
                 for first in range(0, len(kept), _BATCH):
                     shown = kept.tensor(np.arange(first, min(first + _BATCH, len(kept))))
                     codes.append(autoencoder.encode(shown.flip(3) if mirrored else shown))
-        return Coded(kept, white(torch.cat(codes)).view(2, len(kept), -1).numpy())
+        return Coded(kept, self._latents(white(torch.cat(codes))).view(2, len(kept), -1).numpy())
+
+    def _latents(self, codes: Tensor) -> Tensor:
+        """Latents of codes (N, latent): where the prior has them come from, or the codes themselves."""
+        prior = self.export().prior
+        if prior is None:
+            return codes
+        if self.went_on_from is None or not self.went_on_from.config.get("prior"):
+            fit(prior, codes)
+        prior.requires_grad_(False)
+        with torch.no_grad():
+            return prior.latent(codes)[0]
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         real, latent = batch["picture"], batch["latent"]
@@ -164,7 +184,8 @@ class GenerateFromCodes(GeneratorTask):
     def record(self) -> dict[str, Any]:
         given = super().record()
         codes, eyes = self.options.codes, self.options.perception
-        how = f"Latents: codes of {codes}, whitened. Likeness and critic see through {eyes}."
+        normal = " and made normal by a flow" if self.options.prior else ""
+        how = f"Latents: codes of {codes}, whitened{normal}. Likeness and critic see through {eyes}."
         return given | {"notes": f"{how} {given['notes']}"}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unpool.generation.prior import Prior
 from unpool.nn.towers import Decoder, Encoder, stage_sizes
 
 
@@ -20,6 +21,7 @@ class Generator(nn.Module):
     size: extent of the picture (height, width), or (length,) of a signal.
     widths, strides, blocks, block, activation, upsample: the tower's, from the picture inwards.
     output: "sigmoid" keeps values within [0, 1] and lets them rest at its ends (a black background); "linear" does not.
+    prior: couplings of a flow that brings the latent to where the codes of real pictures lie (see `prior.Prior`).
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Generator(nn.Module):
         activation: str = "leaky",
         upsample: str = "deconv",
         output: str = "linear",
+        prior: int = 0,
     ) -> None:
         super().__init__()
         if output not in ("linear", "sigmoid"):
@@ -44,6 +47,7 @@ class Generator(nn.Module):
         self.sigmoid = output == "sigmoid"
         self.latent, self.classes, self.size = latent, classes, tuple(size)
         self.root_size = (widths[-1], *stage_sizes(size, strides)[-1])
+        self.prior = Prior(length=latent, layers=prior, hidden=latent) if prior else None
         self.embedding = nn.Embedding(classes, embedding) if classes else None
         self.centre = nn.Embedding(classes, latent) if classes else None
         if self.centre is not None:
@@ -64,6 +68,8 @@ class Generator(nn.Module):
 
     def responses(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         """(N, latent), (N,) -> the first layer's responses, (N, widths[-1], *small)."""
+        if self.prior is not None:
+            latent = self.prior(latent)
         if self.embedding is not None and self.centre is not None:
             if label is None:
                 raise ValueError("this generator is class-conditional: give a label for each latent")
@@ -76,7 +82,7 @@ class Generator(nn.Module):
 
         means: (classes, latent), of each class ((1, latent) without classes); factor: lower triangular
         (latent, latent), a Cholesky factor of their covariance. Afterwards `forward(z, c)` gives what
-        `forward(means[c] + factor @ z, c)` gave before.
+        `forward(means[c] + factor @ z, c)` gave before. Without a `prior`, which would come in between.
         """
         weight = self.root.weight[:, : self.latent]
         if self.centre is None:
