@@ -10,8 +10,9 @@ from PIL import Image
 from skimage import data
 
 from unpool.codec import lossless
-from unpool.codec.api import compress_lossless, decompress
+from unpool.codec.api import compress, compress_lossless, decompress
 from unpool.codec.fitting import fit
+from unpool.errors import PictureError
 from unpool.images.picture import Picture
 
 
@@ -56,3 +57,9 @@ def test_alpha_and_depth_travel(depth):
     assert (back.samples == picture.samples).all()
     assert (back.alpha == picture.alpha).all()
     assert back.bit_depth == depth
+
+
+def test_a_wished_rate_is_refused():
+    for wish in ({"bpp": 1.0}, {"psnr": 40.0}, {"size": 1000}):
+        with pytest.raises(PictureError, match="lossless keeps every bit"):
+            compress(data.astronaut()[:32, :32], lossless=True, **wish)

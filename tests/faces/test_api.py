@@ -12,6 +12,7 @@ from unpool.faces.alignment import TEMPLATE
 from unpool.faces.detection import Face
 from unpool.faces.enlarger import Enlarge, EnlargeOptions
 from unpool.faces.table import write_rows
+from unpool.images.reading import as_picture
 from unpool.zoo.loading import load
 from unpool.zoo.record import Record
 
@@ -82,6 +83,20 @@ def test_restored_faces_have_the_size_of_the_model(model, enlarger, crop):
     assert api.restore_face(crop, aligned=True, model=model).samples.shape == (112, 112, 3)
     assert api.restore_face(crop.resize((16, 16)), aligned=True, model=enlarger).samples.shape == (128, 128, 3)
     assert api.restore_face(crop, landmarks=TEMPLATE, model=enlarger).samples.shape == (128, 128, 3)
+
+
+def test_an_open_file_is_read_once(model, crop, tmp_path, monkeypatch):
+    crop.save(tmp_path / "face.png")
+    face = Face(np.array([0.0, 0, 112, 112]), TEMPLATE, 0.9)
+    monkeypatch.setattr(api, "detect", lambda picture: [face] if as_picture(picture).width == 112 else [])
+    for call in (api.align, lambda p: api.embed(p, model=model), lambda p: api.restore_face(p, model=model)):
+        with open(tmp_path / "face.png", "rb") as file:
+            call(file)
+
+
+def test_an_aligned_face_to_be_enlarged_is_square(enlarger, crop):
+    with pytest.raises(PictureError, match="square, not 30x112"):
+        api.restore_face(crop.resize((30, 112)), aligned=True, model=enlarger)
 
 
 def test_the_faces_size_selects_who_restores_it(model, enlarger, crop, monkeypatch):

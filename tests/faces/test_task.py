@@ -1,7 +1,7 @@
 """Training's parts on made-up faces: samples, kept features, losses, figures; and dlib's network read from its file."""
 
 import importlib.util
-from types import SimpleNamespace
+import zlib
 
 import numpy as np
 import pytest
@@ -142,18 +142,33 @@ def test_figures_and_record(recognise, monkeypatch):
     assert made.export() is made.network
 
 
+class _Named:
+    """Stands for a pack: names, and a picture of one value for each."""
+
+    def __init__(self, values):
+        self.names, self.values = list(values), list(values.values())
+
+    def __len__(self):
+        return len(self.names)
+
+    def __getitem__(self, index):
+        return np.full((4, 4, 3), self.values[index], np.uint8)
+
+
 def test_the_teacher_is_not_asked_twice(monkeypatch, tmp_path):
     kept = np.arange(6, dtype=np.float32).reshape(3, 2)
-    np.savez(tmp_path / "kept.npz", names=np.array(["a", "b", "c"]), embeddings=kept)
+    names = [f"{name} {zlib.crc32(np.full((4, 4, 3), value, np.uint8)):08x}" for name, value in zip("abc", (1, 2, 3))]
+    np.savez(tmp_path / "kept.npz", names=np.array(names), embeddings=kept)
     monkeypatch.setattr(teacher, "pack_path", lambda name, data: tmp_path / "kept.npz")
     monkeypatch.setattr(teacher, "DlibRecogniser", None)  # asking it would fail
-    assert teacher.embeddings(SimpleNamespace(names=["c", "a"])).tolist() == kept[[2, 0]].tolist()
-    with pytest.raises(TypeError):
-        teacher.embeddings(SimpleNamespace(names=["a", "d"]))
+    assert teacher.embeddings(_Named({"c": 3, "a": 1})).tolist() == kept[[2, 0]].tolist()
+    for unknown in ({"a": 1, "d": 4}, {"a": 1, "c": 9}):  # a new name; another picture of a known name
+        with pytest.raises(TypeError):
+            teacher.embeddings(_Named(unknown))
 
 
 def test_too_few_people_to_judge_by_are_one_line(recognise, packs, monkeypatch, tmp_path):
-    for name, held, says in (("nobody", (), "nobody in celeba_aligned"), ("one", (7,), "make no pairs")):
+    for name, held, says in (("nobody", (), "nobody in celeba_aligned"), ("one", (7,), "make fewer than 5 pairs")):
         entries = [
             Entry(packs[0][i], f"{i}.jpg", f"celeba/{i % 8}", {"part": part, "source": "celeba_aligned"})
             for i in range(16)

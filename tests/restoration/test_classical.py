@@ -30,6 +30,11 @@ def test_non_local_means_cleans(clean):
     assert psnr_rgb(run("nlm", noisy, Settings(sigma=20)), clean) > psnr_rgb(noisy, clean) + 3
 
 
+@pytest.mark.parametrize("shape", [(1, 24, 24), (1, 1, 24), (3, 1, 24), (3, 24, 1), (1, 1, 1)])
+def test_non_local_means_keeps_every_shape(shape):
+    assert run("nlm", torch.rand(1, *shape), Settings(sigma=10)).shape == (1, *shape)
+
+
 def test_bm3d_cleans(clean):
     pytest.importorskip("bm3d")
     small = clean[:, :1, :24, :24]

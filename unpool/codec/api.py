@@ -252,7 +252,7 @@ def compress(
     Args:
         picture: anything `unpool.read` takes; 8 bits per sample, or up to 16 with `lossless`.
         quality: 1 to 100, continuous, about 0.08 to 2 bits per pixel.
-        lossless: keep every bit; the settings of the rate and the model are not used.
+        lossless: keep every bit; `quality` and the model are not used, and no rate may be asked for.
         effort: 1 rounds, 2 weighs bits against error, 3 refines the latents of this one picture (slow).
         bpp: bits per pixel to meet within 2 %, in place of the quality.
         psnr: decibels to meet within 0.1, in place of the quality.
@@ -265,6 +265,8 @@ def compress(
         PictureError: a setting out of range, a size that cannot be met, or 16 bits without `lossless`.
     """
     if lossless:
+        if (bpp, psnr, size) != (None, None, None):
+            raise PictureError("lossless keeps every bit, whatever that takes: leave out bpp, psnr and size")
         return compress_lossless(picture, tile=tile)
     return load_codec(model, device).compress(picture, quality, effort=effort, bpp=bpp, psnr=psnr, size=size, tile=tile)
 

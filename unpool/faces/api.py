@@ -206,7 +206,8 @@ def align(picture: Source, *, landmarks: Any = None, size: int = SIZE, margin: f
     Raises:
         PictureError: no face was found, or the landmarks are not five points.
     """
-    rgb = as_picture(picture).rgb()
+    picture = as_picture(picture)
+    rgb = picture.rgb()
     points = check_landmarks(landmarks) if landmarks is not None else _largest(picture).landmarks
     return Picture.from_tensor(warp(rgb, crop_matrix(points, size, margin), size))
 
@@ -230,7 +231,8 @@ def embed(
         PictureError: no face was found.
     """
     recogniser = loaded(model, device)
-    rgb = as_picture(picture).rgb()
+    picture = as_picture(picture)
+    rgb = picture.rgb()
     if aligned or landmarks is not None:
         crop = _sized(rgb) if aligned else warp(rgb, crop_matrix(landmarks), SIZE)
         vectors, qualities = recogniser.embed_crops(crop)
@@ -290,13 +292,14 @@ def restore_face(
     Raises:
         PictureError: no face was found.
     """
-    rgb = as_picture(picture).rgb()
+    picture = as_picture(picture)
+    rgb = picture.rgb()
     points = None if aligned else check_landmarks(landmarks if landmarks is not None else _largest(picture).landmarks)
     maker = loaded(model, device) if model is not None else _restorer(rgb, points, device)
     if isinstance(maker, Enlarger):
         margin = (LARGE - SIZE) / 2  # its crop shows a little more than the recogniser's
         small = (
-            imresize(rgb, size=(SMALL, SMALL))
+            _sized(rgb, SMALL)
             if points is None
             else warp(rgb, crop_matrix(points, SMALL, margin), SMALL)
         )
@@ -322,12 +325,12 @@ def _largest(picture: Source) -> Face:
     return faces[0]
 
 
-def _sized(rgb: Tensor) -> Tensor:
-    """An aligned face of any size at the network's."""
+def _sized(rgb: Tensor, side: int = SIZE) -> Tensor:
+    """An aligned face of any size at a network's."""
     height, width = rgb.shape[-2:]
     if abs(height - width) > 1:
         raise PictureError(f"an aligned face is square, not {width}x{height}; leave out `aligned` to have it found")
-    return rgb if (height, width) == (SIZE, SIZE) else imresize(rgb, size=(SIZE, SIZE)).clamp_(0, 1)
+    return rgb if (height, width) == (side, side) else imresize(rgb, size=(side, side)).clamp_(0, 1)
 
 
 def _described(vector: Tensor, quality: "Tensor | float", crop: Tensor, face: Face | None, found: int) -> Embedded:

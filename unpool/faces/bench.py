@@ -27,7 +27,7 @@ _OTHERS = (
     *((s, k) for s in (24, 16, 12) for k in ("area", "camera")),
 )
 _FOUND_SMALL = (32, 16)  # pixels at which faces are also looked for in the reduced picture itself
-_SOME, _QUICK = 60, 15  # pairs of each fold
+_SOME, _QUICK = 60, 14  # pairs of each fold, half of them of one person
 _POOR = 24  # pixels at and below which one poor face against a good one is tried too
 
 Report = Callable[[str], None]

@@ -23,6 +23,7 @@ from unpool.zoo.weights import take_over
 
 _PROBES = (112, 32, 16)
 _HELD_OUT = 350
+_PAIRS = 5  # of one person, and of two, that are seen in four ways each: a calibration wants 20 scores
 _RESTORED_POOR = 0.95  # share of the faces to be restored that are made poor
 
 
@@ -120,7 +121,6 @@ class Recognise(Task):
         """
         pack, network = self.faces.pack, self.network
         held = self._held_out
-        held = held[:: max(1, len(held) // _HELD_OUT)]
         clean = torch.stack([torch.from_numpy(pack[int(i)][8:120, 8:120].transpose(2, 0, 1).copy()) for i in held])
         clean = clean.float() / 255
         same, other = draw_pairs(pack.labels[held], np.random.default_rng(0))
@@ -172,15 +172,16 @@ class Recognise(Task):
 
 
 def _enough(faces: Faces, sources: tuple[str, ...]) -> np.ndarray:
-    """Held-out faces that choose the weights; DataError where no pairs can be made of them."""
-    held = halves(faces.pack, sources)[0]
-    pictures = np.unique(faces.pack.labels[held], return_counts=True)[1]
-    if len(pictures) < 2 or pictures.max() < 2:
-        raise DataError(
-            "the people held out (one in ten, by their name) make no pairs of one and of two people: add people, "
-            "with two pictures or more"
-        )
-    return held
+    """Held-out faces that choose the weights: half of those people, or all where that is too few to judge by."""
+    labels = faces.pack.labels
+    for held in (halves(faces.pack, sources)[0], faces.pack.where(part="held-out", source=sources)):
+        held = held[:: max(1, len(held) // _HELD_OUT)]
+        if min(map(len, draw_pairs(labels[held], np.random.default_rng(0)))) >= _PAIRS:
+            return held
+    raise DataError(
+        f"the people held out (one in ten, by their name) make fewer than {_PAIRS} pairs of one person or of two: "
+        "add people, with two pictures or more"
+    )
 
 
 def _scores(seen: list[tuple[tuple[Tensor, np.ndarray], tuple[Tensor, np.ndarray]]], pairs: np.ndarray) -> Scores:

@@ -1,6 +1,7 @@
 """What dlib's recogniser teaches: its embedding of every training face, and its own layers to begin from."""
 
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,13 @@ def embeddings(pack: Pack, data: Path | None = None) -> np.ndarray:
     Computed once and kept beside the packs (some minutes); made again when the pack has faces that were not asked.
     """
     path = pack_path("faces-teacher.npz", data)
+    # By name and content: another picture may have taken a name over.
+    asked = [f"{name} {zlib.crc32(np.ascontiguousarray(pack[i])):08x}" for i, name in enumerate(pack.names)]
     if path.is_file():
         with np.load(path) as kept:
             place = {name: row for row, name in enumerate(kept["names"].tolist())}
-            if place.keys() >= set(pack.names):
-                return kept["embeddings"][[place[name] for name in pack.names]]
+            if place.keys() >= set(asked):
+                return kept["embeddings"][[place[name] for name in asked]]
     if sys.stderr.isatty():
         print(f"asking the teacher about {len(pack)} faces, once", file=sys.stderr)
     network = prepare(DlibRecogniser())
@@ -48,7 +51,7 @@ def embeddings(pack: Pack, data: Path | None = None) -> np.ndarray:
             answers.append((network(batch).float() + network(batch.flip(3)).float()) / 2)
     result = torch.cat(answers).numpy()
     with atomic(path) as beside, open(beside, "wb") as file:
-        np.savez(file, names=np.array(pack.names), embeddings=result)
+        np.savez(file, names=np.array(asked), embeddings=result)
     return result
 
 

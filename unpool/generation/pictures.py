@@ -76,7 +76,8 @@ def _portraits(data: str | Path | None) -> Iterator[Entry]:
     pack = faces(data=data)
     sources = pack.column("source")
     crop = slice(MARGIN, -MARGIN)
-    for i, name in enumerate(pack.names):
+    for i in pack.where(source=[folder.name for folder in _face_folders(data)]):
+        name = pack.names[i]
         if not sources[i].startswith("named") or inside(pack[i], margin=0)[crop, crop].all():
             person = pack.label_names[pack.labels[i]]
             yield Entry(resized(pack[i][crop, crop], 64), name, person, {"part": str(pack.column("part")[i])})

@@ -174,7 +174,8 @@ def _large_face(network: nn.Module, training: bool, most: int, data: Path | None
 def _same_person(network: nn.Module, training: bool, most: int, data: Path | None) -> Tensor:
     """Whether pairs of faces of 16 pixels are told right, at the threshold that suits these pairs best."""
     pack = faces(128, data)
-    indices = pack.where(part="train" if training else "held-out", source="celeba_aligned")
+    source = "celeba_aligned"
+    indices = pack.where(part="train", source=source) if training else halves(pack, source)[1]  # [0] chose weights
     pairs = [indices[pack.labels[indices] == person][:2] for person in np.unique(pack.labels[indices])]
     pairs = [pair for pair in pairs if len(pair) == 2][:most]
     codes = []

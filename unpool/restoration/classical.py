@@ -81,7 +81,8 @@ def _non_local_means(planes: np.ndarray, settings: Settings) -> np.ndarray:
     mended = denoise_nl_means(
         planes.transpose(1, 2, 0), patch_size=5, patch_distance=6, h=0.6 * sigma, sigma=sigma, channel_axis=-1
     )
-    return mended.transpose(2, 0, 1)
+    height, width = planes.shape[1:]
+    return mended.reshape(height, width, -1).transpose(2, 0, 1)  # scikit-image leaves out axes of length 1
 
 
 def _bm3d(planes: np.ndarray, settings: Settings) -> np.ndarray:
