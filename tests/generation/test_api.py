@@ -60,8 +60,8 @@ def test_mistakes(plain, made):
 def test_a_way_ends_where_it_should_and_keeps_its_length(made):
     start, end = made.latents(2)[0]
     way = made.between(start, end, 9)
-    torch.testing.assert_close(way[0], start)
-    torch.testing.assert_close(way[-1], end)
+    assert torch.equal(way[0], start)
+    assert torch.equal(way[-1], end)
     lengths = way.norm(dim=1)
     assert lengths.min() > 0.9 * min(start.norm(), end.norm())
     torch.testing.assert_close(made.between(start, start, 3), start.repeat(3, 1))
@@ -79,6 +79,22 @@ def test_directions_change_the_picture_more_than_random_ones(made):
     random = torch.nn.functional.normalize(torch.randn(50, 8, generator=torch.Generator().manual_seed(0)), dim=1)
     assert change(found[0]) > torch.stack([change(d) for d in random]).mean()
     assert made.along(latent[0], found[0], steps=5).shape == (5, 8)
+
+
+@pytest.mark.parametrize("samples", [2000, 20])
+def test_directions_are_the_same_every_time(made, samples):
+    assert made.module.responses(torch.zeros(1, 8)).numel() > 20  # so both ways to the components are taken
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        found.append(made.directions(3, samples=samples))
+    assert torch.equal(*found)
+    assert torch.equal(found[0].abs().amax(1), found[0].amax(1))
+    latents = torch.randn(samples, 8, generator=torch.Generator().manual_seed(0))
+    responses = made.module.responses(latents).flatten(1).detach()
+    components = torch.linalg.svd(responses - responses.mean(0), full_matrices=False)[0][:, :3]
+    expected = torch.nn.functional.normalize(torch.linalg.lstsq(components, latents).solution, dim=1)
+    torch.testing.assert_close((found[0] * expected).sum(1).abs(), torch.ones(3), atol=1e-3, rtol=0)
 
 
 def test_projection_finds_a_generated_picture_again(made, classy):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+import unpool.generation.features
 from unpool.errors import DataError
 from unpool.generation import bench as room
 from unpool.generation import digits_bench
@@ -40,7 +41,8 @@ def small(monkeypatch, plain, classy):
     small = {"fashion": load_generation(classy, "cpu"), "faces": load_generation(plain, "cpu")}
     monkeypatch.setattr(room, "load_generation", lambda name, device: small[name])
     monkeypatch.setattr(room, "digits", lambda **_: dict.fromkeys(digits_bench.NAMED))
-    monkeypatch.setattr(room, "features", lambda x, of: x.flatten(1)[:, :10])
+    for module in (room, unpool.generation.features):
+        monkeypatch.setattr(module, "features", lambda x, of: x.flatten(1)[:, :10])
 
 
 def test_every_named_figure_is_there(small):
@@ -52,6 +54,19 @@ def test_every_named_figure_is_there(small):
     assert abs(figures["faces_against_held_out"]["real"]["kid"]) < 0.2
     assert figures["kid_fashion_classic"] is None
     assert any("classic" in note for note in figures["notes"])
+
+
+def test_copies_are_looked_for_among_all_training_pictures(small, monkeypatch):
+    monkeypatch.setitem(room._QUICK, "faces", 20)
+    monkeypatch.setattr(room, "_MOST", 20)
+    known = room.pictures("faces")
+    monkeypatch.setattr(room, "pictures", lambda *_: known)  # also for the held-out part
+    quick, full = (room._against_held_out("faces", quick, None, []) for quick in (True, False))
+    assert quick["faces_distance_to_training"]["compared_with"] == 20
+    distances = full["faces_distance_to_training"]
+    assert distances["compared_with"] == 60
+    assert distances["held_out"] == pytest.approx(0, abs=1e-2)
+    assert full["faces_pictures"] == 20
 
 
 def test_missing_sets_and_weights_are_said(small, monkeypatch):

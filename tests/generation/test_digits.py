@@ -105,6 +105,28 @@ def test_a_generator_of_waveforms_is_the_same_task(data):
     assert made.waves(made.latents(2), made.classes(2)).shape == (2, LENGTH)
 
 
+class Elsewhere(torch.nn.Module):
+    """A stand-in for a network on another device: its weights are there, and so must be what it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1, device="meta"))
+
+    def forward(self, given):
+        assert given.device.type == "meta"
+        return torch.zeros(len(given), 10)
+
+
+def test_evaluations_feed_networks_where_they_are(data, monkeypatch):
+    judging = recipes.load("generation/digit-judge", []).make_task(data)
+    judging.network = judging.networks["judge"] = Elsewhere()
+    assert judging.evaluate()["accuracy"] == pytest.approx(0.1)
+    cleaning = recipes.load("generation/digits-denoiser", []).make_task(data)
+    cleaning.network = cleaning.networks["denoiser"] = Elsewhere()
+    monkeypatch.setattr(digits_task, "masked", lambda network, noisy: network(noisy)[:, :1].expand(-1, LENGTH))
+    assert cleaning.evaluate().keys() == {"gain_0_db", "gain_5_db", "gain_10_db"}
+
+
 def test_noise_has_the_ratio_asked_for():
     clean = torch.sin(torch.arange(LENGTH) / 5)[None].repeat(3, 1)
     noisy = digits_task.with_noise(clean, torch.tensor([[0.0], [5.0], [10.0]]), torch.Generator().manual_seed(0))
@@ -150,8 +172,11 @@ def test_command(trained, tmp_path):
         (["--grid", tmp_path / "x.png"], "no pictures"),
         (["-n", 2, "-o", tmp_path / "x.wav"], "one recording"),
         (["--class", 11, "-o", tmp_path / "x.wav"], "0 to 9"),
+        (["--class", 11, "-o", tmp_path / "x"], "0 to 9"),
+        (["-o", tmp_path / "x.mp3"], "as .wav"),
     ):
         with pytest.raises(UnpoolError, match=message):
             _run(voices, *arguments)
+    assert not list(tmp_path.glob("x*"))
     with pytest.raises(UnpoolError, match="generates nothing"):
         _run(trained[0], "-o", tmp_path / "x")

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,17 @@ from typer.testing import CliRunner
 from unpool.cli.generate import app
 from unpool.errors import DataError, UnpoolError
 from unpool.generation import sentences as rooms
-from unpool.generation.sentences import END, LENGTH, SentenceCoder, Writer, counted, glosses, shifted, texts
+from unpool.generation.sentences import (
+    END,
+    LENGTH,
+    RecurrentCoder,
+    SentenceCoder,
+    Writer,
+    counted,
+    glosses,
+    shifted,
+    texts,
+)
 from unpool.generation.sentences_task import _shuffled
 from unpool.train import recipe as recipes
 from unpool.train.loop import train
@@ -80,6 +92,19 @@ def test_all_three_learn(trained):
     assert figures["word_accuracy_lstm"] > 0.25
     assert figures["perplexity_real"] < 5 < figures["perplexity_shuffled"]
     assert 0 <= figures["copies"] <= 1
+
+
+def test_the_lstm_writes_where_its_code_is(data):
+    peer, seen = RecurrentCoder(words=20).to("meta"), []
+    peer.embedding.register_forward_pre_hook(lambda _, given: seen.append(given[0].device.type))
+    peer.written(torch.zeros(2, 48, device="meta"))
+    assert set(seen) == {"meta"}
+    task, code = recipes.load("generation/sentences", []).make_task(data), torch.zeros(1, 48, device="meta")
+    count, weights = len(task.text.parts["validation"]), list(task.peer.parameters())
+    task.peer = SimpleNamespace(encode=lambda _: (code, None), parameters=lambda: weights)
+    task.peer.written = lambda given: torch.full((count if given is code else 0, LENGTH), END)
+    with torch.no_grad():
+        assert 0 <= task.evaluate()["word_accuracy_lstm"] < 1
 
 
 def test_sentences_there_and_back(trained):

@@ -47,6 +47,15 @@ def test_recordings_have_one_length_and_loudness():
     assert len(trimmed(torch.from_numpy(short))) == 100
 
 
+def test_transforms_follow_their_input_to_its_device(monkeypatch):
+    elsewhere, spectrogram = torch.zeros(2, LENGTH, device="meta"), Spectrogram()
+    assert spectrogram(elsewhere).shape == (2, BANDS, FRAMES)
+    used = []  # the inverse itself cannot run on "meta"
+    monkeypatch.setattr(torch, "istft", lambda given, *_, window: used.append(window.device))
+    spectrogram.samples(spectrogram.transform(elsewhere))
+    assert used == [elsewhere.device]
+
+
 def test_griffin_lim_gives_the_levels_back():
     spectrogram, samples = Spectrogram(), _tones()
     levels = spectrogram(samples)

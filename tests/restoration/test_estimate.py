@@ -1,6 +1,7 @@
 """What is wrong with a picture is found within bounds."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -42,6 +43,15 @@ def test_jpeg_tables(quality):
     Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(file, "JPEG", quality=quality)
     assert tables_quality(file.getvalue()) == quality
     assert tables_quality(b"no picture") is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_tables_of_large_files_are_read():
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(file, "JPEG", quality=60)
+    size = struct.pack(">HH", 16, 16)
+    assert file.getvalue().count(size) == 1
+    assert tables_quality(file.getvalue().replace(size, struct.pack(">HH", 9500, 20000))) == 60
 
 
 def test_blocks_and_sharpness(clean):

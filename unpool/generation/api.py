@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from unpool.zoo.loading import load
 from unpool.zoo.record import Record
 from unpool.zoo.runtime import inference
 from unpool.zoo.weights import read_record, shipped
+
+if TYPE_CHECKING:
+    from unpool.generation.pictures import Pictures
 
 _BATCH = 64
 
@@ -154,7 +157,8 @@ class Generation:
         angle = torch.acos(F.cosine_similarity(first, second, dim=0).clamp(-1, 1))
         if float(angle.sin()) < 1e-4:
             return torch.lerp(first[None], second[None], share)
-        return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * second) / angle.sin()
+        way = (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * second) / angle.sin()
+        return torch.cat([first[None], way[1:-1], second[None]])  # the ends exactly, without rounding
 
     def mix(self, first: Tensor, second: Tensor, share: float = 0.5) -> Tensor:
         """The latent (latent,) at `share` of the way from `first` to `second`."""
@@ -164,7 +168,8 @@ class Generation:
         """The `count` directions in latent space that change the picture's beginnings most, (count, latent), length 1.
 
         Principal components of the first layer's responses to random latents, carried back to the latent by
-        regression (Harkonen et al. 2020, "GANSpace"). No labels are used.
+        regression (Harkonen et al. 2020, "GANSpace"). No labels are used. A component has no sign of its own: the
+        largest number of each direction is positive.
         """
         if not 1 <= count <= self.module.latent:
             raise UnpoolError(f"there are 1 to {self.module.latent} directions, not {count}")
@@ -172,11 +177,11 @@ class Generation:
         label = None if not self.classes else torch.zeros(samples, dtype=torch.int64, device=self.device)
         with inference(self.device, exact=True):
             responses = self.module.responses(latents.to(self.device), label).flatten(1).cpu()
-        responses = responses - responses.mean(0)
-        _, _, components = torch.pca_lowrank(responses, q=min(count + 8, *responses.shape), center=False)
-        coordinates = responses @ components[:, :count]
-        solved = torch.linalg.lstsq(coordinates, latents).solution
-        return F.normalize(solved, dim=1)
+        # In float64, so that what is left after rounding is the same every time.
+        coordinates = _principal(responses.double() - responses.double().mean(0), count)
+        solved = torch.linalg.lstsq(coordinates, latents.double()).solution
+        largest = solved.gather(1, solved.abs().argmax(1, keepdim=True))
+        return F.normalize(solved * largest.sign(), dim=1).float()
 
     def along(self, latent: Tensor, direction: Tensor, reach: float = 3.0, steps: int = 7) -> Tensor:
         """Latents (steps, latent) from `-reach` to `reach` along a direction (latent,), through `latent`."""
@@ -240,6 +245,14 @@ class Generation:
         return int(self.record.config.get("channels", 3))
 
 
+def _principal(centred: Tensor, count: int) -> Tensor:
+    """Coordinates (N, count) of centred rows (N, D) along their `count` principal directions, each to some scale."""
+    wide = centred.shape[1] > centred.shape[0]
+    vectors = torch.linalg.eigh(centred @ centred.T if wide else centred.T @ centred).eigenvectors
+    leading = vectors[:, -count:].flip(1)  # eigenvalues ascend
+    return leading if wide else centred @ leading
+
+
 def grid(pictures: Sequence[Picture], columns: int | None = None) -> Picture:
     """Pictures of one size side by side, row by row; by default about as many columns as rows."""
     if not pictures:
@@ -265,8 +278,14 @@ def copies(made: Generation, pictures: Sequence[Any], data: Path | None = None) 
 
     name = made.record.name.rpartition("/")[2]
     known = training(name, "train", data)
-    every = np.array_split(np.arange(len(known)), -(-len(known) // 500))
-    reference = torch.cat([features(known.tensor(part), name) for part in every])
     asked = torch.cat([features(as_picture(one).rgb(), name) for one in pictures])
-    distance, index = nearest(asked, reference)
+    distance, index = nearest(asked, all_features(known, name))
     return [(Picture(known.pictures[i].copy()), float(d)) for d, i in zip(distance, index.tolist())]
+
+
+def all_features(known: "Pictures", name: str) -> Tensor:
+    """The features (N, F) of all pictures of a set, made in parts; `name` as `unpool.generation.features` takes it."""
+    from unpool.generation.features import features
+
+    every = np.array_split(np.arange(len(known)), -(-len(known) // 500))
+    return torch.cat([features(known.tensor(part), name) for part in every])

@@ -218,7 +218,8 @@ class TrainJudge(Task):
 
     def evaluate(self) -> dict[str, float]:
         held_out = recordings("validation", self.data)
-        logits = self.network(self.spectrogram(torch.from_numpy(held_out.samples)))
+        samples = torch.from_numpy(held_out.samples).to(self.device)
+        logits = self.network(self.spectrogram(samples)).cpu()
         labels = torch.from_numpy(held_out.digits)
         return {
             "accuracy": float((logits.argmax(1) == labels).float().mean()),
@@ -276,7 +277,7 @@ class Denoise(Task):
     def evaluate(self) -> dict[str, float]:
         """Gain over noisy validation recordings at 0, 5 and 10 dB."""
         clean = torch.from_numpy(recordings("validation", self.data).samples)
-        return gains(lambda noisy: masked(self.network, noisy), clean)
+        return gains(lambda noisy: masked(self.network, noisy.to(self.device)).cpu(), clean)
 
     def record(self) -> dict[str, Any]:
         return {

@@ -89,7 +89,7 @@ def accuracy(
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    network = _Small(*pictures.shape[1:3], int(tested[1].max()) + 1)
+    network = _Small(pictures.shape[1], pictures.shape[2], int(tested[1].max()) + 1)
     optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-2)
     half, reach = 32 if len(pictures) > real else 64, pictures.shape[-1] // 14
     for step in range(steps):

@@ -151,7 +151,7 @@ class RecurrentCoder(nn.Module):
 
     def written(self, code: Tensor, length: int = LENGTH) -> Tensor:
         """Codes (N, code) -> the words it writes, each the likeliest after its own last, (N, length)."""
-        words, state = torch.full((len(code), 1), END), None
+        words, state = torch.full((len(code), 1), END, device=code.device), None
         written = []
         for _ in range(length):
             states, state = self.writer(torch.cat([self.embedding(words), code[:, None]], dim=2), state)

@@ -98,7 +98,7 @@ class Write(Task):
         """Word accuracy of both coders on validation sentences, and what the reader says of drawn ones."""
         held_out = torch.from_numpy(self.text.parts["validation"]).to(self.device)
         ours = self.coder(held_out).argmax(2)
-        theirs = self.peer.written(self.peer.encode(held_out)[0].cpu()).to(self.device)
+        theirs = self.peer.written(self.peer.encode(held_out)[0])
         known = {tuple(row) for row in self.text.parts["train"].tolist()}
         drawn = self._drawn()
         copied = [tuple(row) in known for row in (drawn * counted(drawn)).tolist()]

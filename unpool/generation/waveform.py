@@ -77,11 +77,12 @@ class Spectrogram:
 
     def transform(self, samples: Tensor) -> Tensor:
         """The complex transform, (N, L) -> (N, WINDOW / 2 + 1, L / HOP + 1)."""
-        return torch.stft(samples, WINDOW, HOP, window=self.window, return_complex=True, pad_mode="constant")
+        window = self.window.to(samples.device)
+        return torch.stft(samples, WINDOW, HOP, window=window, return_complex=True, pad_mode="constant")
 
     def samples(self, transformed: Tensor) -> Tensor:
         """The inverse of `transform`."""
-        return torch.istft(transformed, WINDOW, HOP, window=self.window)
+        return torch.istft(transformed, WINDOW, HOP, window=self.window.to(transformed.device))
 
     def __call__(self, samples: Tensor) -> Tensor:
         """Waveforms (N, LENGTH) in [-1, 1] -> levels (N, BANDS, FRAMES) in [0, 1]."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 
 # Annex K of ITU-T T.81: the luminance table that qualities scale, in natural order.
@@ -80,8 +80,9 @@ def tables_quality(data: bytes) -> int | None:
     """The quality a JPEG file was written with, from its luminance table by the standard's scaling; None if no JPEG."""
     if not data.startswith(b"\xff\xd8"):
         return None
-    with Image.open(io.BytesIO(data)) as image:
-        table = np.array(getattr(image, "quantization", {}).get(0, []), dtype=float)
+    # `Image.open` has a limit of pixels of its own, below ours; here nothing is decoded.
+    with JpegImageFile(io.BytesIO(data)) as image:
+        table = np.array(image.quantization.get(0, []), dtype=float)
     if table.shape != (64,):
         return None
     return min(range(1, 101), key=lambda quality: float(np.abs(_scaled(quality) - table).sum()))
