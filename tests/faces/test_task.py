@@ -157,7 +157,10 @@ class _Named:
 
 def test_the_teacher_is_not_asked_twice(monkeypatch, tmp_path):
     kept = np.arange(6, dtype=np.float32).reshape(3, 2)
-    names = [f"{name} {zlib.crc32(np.full((4, 4, 3), value, np.uint8)):08x}" for name, value in zip("abc", (1, 2, 3))]
+    names = [
+        f"{name} {zlib.crc32(np.full((4, 4, 3), value, np.uint8).tobytes()):08x}"
+        for name, value in zip("abc", (1, 2, 3))
+    ]
     np.savez(tmp_path / "kept.npz", names=np.array(names), embeddings=kept)
     monkeypatch.setattr(teacher, "pack_path", lambda name, data: tmp_path / "kept.npz")
     monkeypatch.setattr(teacher, "DlibRecogniser", None)  # asking it would fail

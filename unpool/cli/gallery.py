@@ -43,19 +43,83 @@ def _key(path: Path | None) -> bytes | None:
     return path.read_bytes()
 
 
-def _make_key(path: Path) -> None:
-    """Write a fresh key that only its owner can read, never over a file that is there."""
+def _list(what: str, pictures: tuple[tuple[str, str], ...]) -> None:
+    """Tell on stderr of pictures that were passed over, each with the reason."""
+    for which, why in pictures:
+        typer.echo(f"{what}: {which}: {why}", err=True)
+
+
+def _write_key(path: Path, key: bytes) -> None:
+    """Write a key that only its owner can read, never over a file that is there."""
     import os
 
     from unpool.errors import GalleryError
-    from unpool.faces.gallery.sealing import new_key
 
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise GalleryError(f"{path} exists: a new key never replaces a file") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(new_key())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key)
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def _check_new(gallery: str, key_file: Path) -> None:
+    """GalleryError unless a gallery and its key can be made at these places."""
+    from unpool.errors import GalleryError
+    from unpool.faces.gallery.gallery import refuse_key_on_server
+
+    refuse_key_on_server(gallery)
+    if Path(gallery).exists():
+        raise GalleryError(f"{gallery} exists already: a key is made with a new gallery")
+    if key_file.exists():
+        raise GalleryError(f"{key_file} exists: a new key never replaces a file")
+    for path in (Path(gallery), key_file):
+        if not path.absolute().parent.is_dir():
+            raise GalleryError(f"{path} cannot be made: give a file in a folder that exists")
+
+
+def _put(made: Path, place: Path) -> None:
+    """Bring a file to its place, never over another; OSError where that cannot be."""
+    import os
+
+    try:
+        os.link(made, place)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if place.exists():
+            raise
+        made.rename(place)
+
+
+def _enroll_with_new_key(name: str, pictures: list[Path], gallery: str, key_file: Path) -> Any:
+    """Enrol the first person of an encrypted gallery. Key and gallery appear together, or neither."""
+    import tempfile
+
+    from unpool.errors import GalleryError
+    from unpool.faces.gallery import Gallery
+    from unpool.faces.gallery.sealing import new_key
+
+    _check_new(gallery, key_file)
+    place, key = Path(gallery), new_key()
+    # Made beside and linked into place at last: what others make there meanwhile is neither replaced nor removed.
+    with tempfile.TemporaryDirectory(prefix=f".{place.name}.", dir=place.absolute().parent) as beside:
+        made = Path(beside) / place.name
+        with Gallery.open(made, key=key) as opened:
+            done = opened.enroll(name, pictures)
+        if Path(f"{made}-wal").exists():
+            raise GalleryError(f"{gallery} cannot be made: its log could not be written back")
+        _write_key(key_file, key)
+        try:
+            _put(made, place)
+        except OSError as error:
+            key_file.unlink()
+            raise GalleryError(f"{gallery} cannot be made: {error.strerror}") from None
+    return done
 
 
 def enroll(
@@ -71,13 +135,11 @@ def enroll(
     if new_key is not None:
         if key is not None:
             raise GalleryError("give --key or --new-key, not both")
-        if Path(gallery).exists():
-            raise GalleryError(f"{gallery} exists already: a key is made with a new gallery")
-        _make_key(new_key)
-    with _open(gallery, key or new_key, create=True) as opened:
-        done = opened.enroll(name, list(pictures))
-    for which, why in done.rejected:
-        typer.echo(f"not taken: {which}: {why}", err=True)
+        done = _enroll_with_new_key(name, list(pictures), gallery, new_key)
+    else:
+        with _open(gallery, key, create=True) as opened:
+            done = opened.enroll(name, list(pictures))
+    _list("not taken", done.rejected)
     print(f"{done.person.name}: {done.person.pictures} pictures enrolled")
 
 
@@ -142,7 +204,10 @@ def erase(
     """Erase a person and every trace of them from the gallery."""
     with _open(gallery, key) as opened:
         person = opened.erase(name)
-    print(f"erased: {person.id}, {person.pictures} pictures")
+    if person.id:
+        print(f"erased: {person.id}, {person.pictures} pictures")
+    else:
+        print(f"nobody called {person.name!r} is enrolled; the traces that an earlier removal left are wiped now")
 
 
 def calibrate(
@@ -157,11 +222,17 @@ def calibrate(
     if not people:
         raise GalleryError(f"{folder} holds no folders: give one folder a person")
     with _open(gallery, key) as opened:
-        fitted = opened.calibrate(people)
-    same, different = fitted.pairs
-    print(f"calibrated on {same} pairs of one person and {different} of two")
-    for rate in (0.01, 0.001):
-        print(f"false-match rate {rate:g}: score {fitted.threshold(rate):.3f}")
+        done = opened.calibrate(people)
+    _list("not taken", done.rejected)
+    fitted = done.calibration
+    for calibration, what in ((fitted, ""), (fitted.poor, "two poor faces: ")):
+        if calibration is None:
+            print("one calibration for faces of every quality: there are too few pairs of two poor faces")
+            continue
+        same, different = calibration.pairs
+        print(f"{what}calibrated on {same} pairs of one person and {different} of two")
+        for rate in (0.01, 0.001):
+            print(f"{what}false-match rate {rate:g}: score {calibration.threshold(rate):.3f}")
 
 
 def export(
@@ -191,8 +262,14 @@ def re_embed(
     key: KeyFile = None,
 ) -> None:
     """Bring a gallery that another model made to today's model."""
+    from unpool.errors import GalleryError
     from unpool.faces.gallery import Gallery
 
     with Gallery.open_any(gallery, key=_key(key)) as opened:
-        count = opened.re_embed(sorted(path for path in folder.rglob("*") if path.is_file()))
-    print(f"{count} pictures embedded anew")
+        done = opened.re_embed(sorted(path for path in folder.rglob("*") if path.is_file()))
+    _list("lost", done.lost)
+    print(f"{done.pictures} pictures embedded anew")
+    if done.uncalibrated:
+        print("the calibration was fitted to the former model and is removed: run `unpool faces calibrate` again")
+    if done.unwiped:
+        raise GalleryError(done.unwiped)

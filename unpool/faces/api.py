@@ -298,11 +298,7 @@ def restore_face(
     maker = loaded(model, device) if model is not None else _restorer(rgb, points, device)
     if isinstance(maker, Enlarger):
         margin = (LARGE - SIZE) / 2  # its crop shows a little more than the recogniser's
-        small = (
-            _sized(rgb, SMALL)
-            if points is None
-            else warp(rgb, crop_matrix(points, SMALL, margin), SMALL)
-        )
+        small = _sized(rgb, SMALL) if points is None else warp(rgb, crop_matrix(points, SMALL, margin), SMALL)
         return Picture.from_tensor(maker.enlarge(small.clamp(0, 1)))
     crop = _sized(rgb) if points is None else warp(rgb, crop_matrix(points), SIZE)
     return Picture.from_tensor(maker.restore_crops(crop))

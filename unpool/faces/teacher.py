@@ -35,7 +35,7 @@ def embeddings(pack: Pack, data: Path | None = None) -> np.ndarray:
     """
     path = pack_path("faces-teacher.npz", data)
     # By name and content: another picture may have taken a name over.
-    asked = [f"{name} {zlib.crc32(np.ascontiguousarray(pack[i])):08x}" for i, name in enumerate(pack.names)]
+    asked = [f"{name} {zlib.crc32(pack[i].tobytes()):08x}" for i, name in enumerate(pack.names)]
     if path.is_file():
         with np.load(path) as kept:
             place = {name: row for row, name in enumerate(kept["names"].tolist())}

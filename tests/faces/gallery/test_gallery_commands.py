@@ -32,6 +32,7 @@ def run(tmp_path, monkeypatch):
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
         assert done.exit_code == 0, done.output
+        call.told = done.stderr
         return done.stdout
 
     return call
@@ -57,6 +58,15 @@ def test_from_enrolment_to_erasure(run):
     assert "Ada" not in trail
 
 
+def test_a_new_key_where_files_cannot_be_linked(run, tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refused)
+    run("enroll", "Ada", "people/p0/0.png", "--new-key", "key")
+    assert "Ada" in run("list", "--key", "key").stdout
+
+
 def test_encrypted_with_a_new_key(run, tmp_path):
     run("enroll", "Ada", "people/p0/0.png", "--new-key", "key")
     assert (tmp_path / "key").stat().st_mode & 0o077 == 0
@@ -67,3 +77,58 @@ def test_encrypted_with_a_new_key(run, tmp_path):
         run("list", "--key", "none")
     with pytest.raises(GalleryError, match="exists already"):
         run("enroll", "Bob", "people/p1/0.png", "--new-key", "other")
+
+
+def test_erasing_again_says_what_it_did(run, monkeypatch):
+    def busy(store):
+        raise GalleryError("another process reads people.db")
+
+    run("enroll", "Ada", "people/p0/0.png")
+    with monkeypatch.context() as reading:
+        reading.setattr("unpool.faces.gallery.sqlite.SQLiteStore._vacuum", busy)
+        with pytest.raises(GalleryError, match="do the same again later"):
+            run("erase", "Ada")
+    said = "nobody called 'Ada' is enrolled; the traces that an earlier removal left are wiped now\n"
+    assert run("erase", "Ada") == said
+
+
+def test_bad_pictures_are_listed(run, monkeypatch):
+    Path("people/p0/notes.txt").write_text("not a picture")
+    run("enroll", "Ada", "people/p0/0.png", "people/p0/1.png")
+    assert "calibrated on 24 pairs of one person" in run("calibrate", "people")
+    assert run.told.startswith("not taken: people/p0/notes.txt: ")
+    Path("people/p0/1.png").unlink()
+    newer = type("Newer", (_shared.Toy,), {"name": "toy/2"})
+    monkeypatch.setattr("unpool.faces.api.gallery_embedder", lambda: CallableEmbedder(newer()))
+    told = run("re-embed", "people").splitlines()
+    assert told[0] == "1 pictures embedded anew"
+    assert "run `unpool faces calibrate` again" in told[1]
+    assert run.told == "lost: Ada: 1 of 2 enrolled pictures not given\n"
+    assert run("re-embed", "people") == "1 pictures embedded anew\n"
+
+
+def test_a_failed_first_enrolment_leaves_neither_key_nor_gallery(run, tmp_path, monkeypatch):
+    folder = tmp_path / "gal"
+    folder.mkdir()
+    Path("bad.png").write_text("not a picture")
+    new = ("--gallery", "gal/g.db", "--new-key", "gal/k")
+    with pytest.raises(GalleryError, match="'Ada' was not enrolled"):
+        run("enroll", "Ada", "bad.png", *new)
+    with pytest.raises(GalleryError, match="cannot be encrypted"):
+        run("enroll", "Ada", "people/p0/0.png", "--gallery", "postgresql://nowhere/none", "--new-key", "gal/k")
+    for nowhere in (("--gallery", "no/g.db", "--new-key", "gal/k"), ("--gallery", "gal/g.db", "--new-key", "no/k")):
+        with pytest.raises(GalleryError, match="a folder that exists"):
+            run("enroll", "Ada", "people/p0/0.png", *nowhere)
+    with monkeypatch.context() as rival:  # who makes a gallery there meanwhile keeps it
+        rival.setattr("unpool.cli.gallery._check_new", lambda gallery, key: Path(gallery).write_text("a rival's"))
+        with pytest.raises(GalleryError, match=r"gal/g.db cannot be made: File exists"):
+            run("enroll", "Ada", "people/p0/0.png", *new)
+    assert [path.name for path in folder.iterdir()] == ["g.db"]
+    assert (folder / "g.db").read_text() == "a rival's"
+    (folder / "g.db").unlink()
+    assert run("enroll", "Ada", "people/p0/0.png", *new) == "Ada: 1 pictures enrolled\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["g.db", "k"]
+    assert "Ada" in run("list", "--gallery", "gal/g.db", "--key", "gal/k")
+    (folder / "g.db").unlink()
+    with pytest.raises(GalleryError, match="never replaces a file"):
+        run("enroll", "Ada", "people/p0/0.png", *new)

@@ -62,20 +62,27 @@ def test_erasure_leaves_no_byte_of_name_or_embedding(tmp_path):
     store.close()
 
 
-def test_a_reader_in_the_way_of_an_erasure_is_said_and_wiping_later_works(tmp_path, monkeypatch):
+def test_a_reader_in_the_way_of_an_erasure_is_said_and_erasing_again_wipes(tmp_path, monkeypatch):
     monkeypatch.setattr("unpool.faces.gallery.sqlite._BUSY_SECONDS", 0.2)
     path = tmp_path / "people.db"
     store = opened(path)
-    store.add_all({"Ada": [entry(1)], "Bob": [entry(2)]})
+    store.add_all({"Zebedee": [entry(1)], "Bob": [entry(2)]})
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM person").fetchall()
-    with pytest.raises(GalleryError, match=r"traces|in use by another process"):
-        store.remove("Ada")
+    for _ in range(2):
+        with pytest.raises(
+            GalleryError, match=r"removed, but traces may be left \(another process reads .*again later"
+        ):
+            store.remove("Zebedee")
     assert [p.name for p in store.people()] == ["Bob"]
+    assert b"Zebedee" in bytes_of(path)
     reader.close()
-    store.wipe()
-    assert b"Ada" not in bytes_of(path)
+    assert store.remove("Zebedee").id == ""
+    assert b"Zebedee" not in bytes_of(path)
+    with pytest.raises(GalleryError, match="nobody called 'Zebedee'"):
+        store.remove("Zebedee")
+    assert store.remove("Bob").id
 
 
 def test_encrypted_file_shows_neither_name_nor_embedding(tmp_path):

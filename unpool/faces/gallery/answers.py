@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from unpool.faces.gallery.calibration import Calibration
 from unpool.faces.gallery.store import Hit, Person
+
+Rejected = tuple[tuple[str, str], ...]  # pictures, each with the reason why it was not used
 
 
 @dataclass(frozen=True)
@@ -10,7 +13,33 @@ class Enrolment:
     """What came of an enrolment: the person, and the pictures that were not taken, each with the reason."""
 
     person: Person
-    rejected: tuple[tuple[str, str], ...]
+    rejected: Rejected
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What came of a calibration: what is in force now, and the pictures that were not taken, each with the reason."""
+
+    calibration: Calibration
+    rejected: Rejected
+
+
+@dataclass(frozen=True)
+class ReEmbedding:
+    """What came of embedding a gallery anew.
+
+    Attributes:
+        pictures: how many were embedded.
+        lost: enrolled pictures that could not be used, each with the reason; and people of whom some pictures were not
+            given, each with how many.
+        uncalibrated: the gallery's own calibration, fitted to the former model's scores, was removed: calibrate again.
+        unwiped: why traces of the former embeddings are left and what to do, or None.
+    """
+
+    pictures: int
+    lost: Rejected
+    uncalibrated: bool
+    unwiped: str | None = None
 
 
 @dataclass(frozen=True)

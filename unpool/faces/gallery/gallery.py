@@ -1,21 +1,20 @@
 """A gallery of known people: enrol, identify, verify, erase."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from unpool.errors import GalleryError, PictureError, UnpoolError
-from unpool.faces.gallery.answers import Enrolment, Identification, Verification
+from unpool.errors import GalleryError, UnpoolError
+from unpool.faces.gallery.answers import Calibrated, Enrolment, Identification, ReEmbedding, Verification
 from unpool.faces.gallery.archive import read_archive, write_archive
-from unpool.faces.gallery.calibration import Calibration, fit
+from unpool.faces.gallery.calibration import Calibration
 from unpool.faces.gallery.embedder import Embedder, Seen, as_embedder
+from unpool.faces.gallery.re_embedding import renewed, which
 from unpool.faces.gallery.sealing import Plain, Sealed
 from unpool.faces.gallery.sqlite import SQLiteStore
-from unpool.faces.gallery.store import Entry, Identity, Person, Store, template, unit
+from unpool.faces.gallery.store import CALIBRATION, Entry, Identity, Person, Store, fingerprint, template, unit
+from unpool.images.picture import Picture
 from unpool.images.reading import read
 
 _CANDIDATES = 50  # people whose evidence is weighed against each other
@@ -84,23 +83,26 @@ class Gallery:
         Raises:
             GalleryError: no picture could be taken; nothing is stored then.
         """
-        entries, rejected = [], []
-        for number, picture in enumerate(_several(pictures)):
-            which = str(picture) if isinstance(picture, str | Path) else f"picture {number}"
-            try:
-                entries.append(self._entry(picture))
-            except UnpoolError as error:
-                rejected.append((which, str(error)))
+        entries, rejected = self._entries(pictures)
         if not entries:
-            reasons = "; ".join(f"{which}: {why}" for which, why in rejected) or "no picture was given"
+            reasons = "; ".join(f"{one}: {why}" for one, why in rejected) or "no picture was given"
             raise GalleryError(f"{name!r} was not enrolled: {reasons}")
         self._store.add_all({name: entries})
         return Enrolment(self._store.person(name), tuple(rejected))
 
-    def _entry(self, picture: Any) -> Entry:
-        taken = read(picture)
-        seen = self._one(taken)
-        return Entry(fingerprint(taken), unit(seen.embedding, self._store.identity.dimension), seen.quality)
+    def _entries(self, pictures: Any, whose: str = "") -> tuple[list[Entry], list[tuple[str, str]]]:
+        """One picture or several, embedded; and those that cannot be used, each with the reason."""
+        entries, rejected = [], []
+        for number, picture in enumerate(pictures if isinstance(pictures, list | tuple) else [pictures]):
+            try:
+                entries.append(self._entry(read(picture)))
+            except UnpoolError as error:
+                rejected.append((which(picture, number, whose), str(error)))
+        return entries, rejected
+
+    def _entry(self, picture: Picture) -> Entry:
+        seen = self._one(picture)
+        return Entry(fingerprint(picture), unit(seen.embedding, self._embedder.identity.dimension), seen.quality)
 
     def _one(self, picture: Any) -> Seen:
         """The one face of a picture."""
@@ -174,7 +176,14 @@ class Gallery:
         return max(entry.quality for entry in self._store.entries(name))
 
     def erase(self, name: str) -> Person:
-        """Erase a person and every trace of them; a random id stays in the audit trail."""
+        """Erase a person and every trace of them; a random id stays in the audit trail.
+
+        If another process is reading, the person is erased, but traces of them may be left. Erase again, by the same
+        name, when it is done: the traces are wiped, and the person that is returned has an empty `id` and no pictures.
+
+        Raises:
+            GalleryError: nobody has this name and nothing is left to wipe, or traces are left.
+        """
         return self._store.remove(name)
 
     @property
@@ -184,59 +193,66 @@ class Gallery:
         Raises:
             GalleryError: neither exists.
         """
-        stored = self._store.setting("calibration")
+        stored = self._store.setting(CALIBRATION)
         if stored is not None:
             return Calibration.from_dict(json.loads(stored))
         if self._embedder.calibration is None:
             raise GalleryError("scores of this model mean nothing yet: calibrate the gallery with pairs of pictures")
         return self._embedder.calibration
 
-    def calibrate(self, people: dict[str, Any]) -> Calibration:
+    def calibrate(self, people: dict[str, Any]) -> Calibrated:
         """Fit the meaning of scores to the user's own pictures: every pair of one person against every pair of two.
 
         Args:
-            people: name -> pictures, two or more for most. They are not enrolled.
+            people: name -> pictures, two or more for most. They are not enrolled. Files that are no pictures and
+                pictures without one usable face are passed over.
 
         Raises:
-            GalleryError: too few pairs, or pictures without a usable face.
+            GalleryError: too few pairs are left; the calibration stays as it was.
         """
-        vectors, labels = [], []
+        from unpool.faces.gallery.fitting import fit_pairs  # it builds on a module that imports this package
+
+        taken, rejected = [], []
         for name, pictures in people.items():
-            for picture in _several(pictures):
-                seen = self._one(read(picture))
-                vectors.append(unit(seen.embedding, self._store.identity.dimension))
-                labels.append(name)
-        calibration = fit(*_pairs(np.array(vectors), np.array(labels)))
-        self._store.set_setting("calibration", json.dumps(calibration.to_dict()))
+            entries, bad = self._entries(pictures, f" of {name}")
+            taken.append(entries)
+            rejected += bad
+        # Where the model's own calibration knows no poor faces, qualities have another scale or none.
+        known = self._embedder.calibration
+        try:
+            calibration = fit_pairs(taken, by_quality=known is not None and known.poor is not None)
+        except GalleryError as error:
+            first = f"; {len(rejected)} not taken, first {': '.join(rejected[0])}" if rejected else ""
+            raise GalleryError(f"{error}{first}") from None
+        self._store.set_setting(CALIBRATION, json.dumps(calibration.to_dict()))
         self._store.note("calibrated")
-        return calibration
+        return Calibrated(calibration, tuple(rejected))
 
-    def re_embed(self, pictures: Iterable[Any]) -> int:
-        """Compute the enrolled pictures' embeddings anew with this gallery's embedder; returns how many.
+    def re_embed(self, pictures: Iterable[Any]) -> ReEmbedding:
+        """Compute the enrolled pictures' embeddings anew with this gallery's embedder.
 
-        Call it on a gallery opened by `Gallery.open_any`, with all pictures that were enrolled (they are recognised by
-        their hash; others are passed over).
+        Call it on a gallery opened by `Gallery.open_any`, with all pictures that were enrolled: they are recognised by
+        their hash, and others are passed over. An enrolled picture that is not given, or in which the new model finds
+        no usable face, is lost. With another model the gallery's own calibration is removed.
 
         Raises:
-            GalleryError: an enrolled person has none of their pictures among them; nothing is changed then.
+            GalleryError: somebody enrolled would be left without a picture; nothing is changed then.
         """
-        wanted = {e.picture: p.name for p in self._store.people() for e in self._store.entries(p.name)}
-        found: dict[str, list[Entry]] = {}
-        for picture in pictures:
-            try:
-                taken = read(picture)
-            except PictureError:
-                continue  # whatever else lies in the folder
-            name = wanted.get(fingerprint(taken))
-            if name is not None:
-                seen = self._one(taken)
-                vector = unit(seen.embedding, self._embedder.identity.dimension)
-                found.setdefault(name, []).append(Entry(fingerprint(taken), vector, seen.quality))
-        missing = sorted(set(wanted.values()) - set(found))
-        if missing:
-            raise GalleryError(f"no enrolled picture of {', '.join(missing)} was given: nothing was changed")
-        self._store.replace_all(self._embedder.identity, found)
-        return sum(len(entries) for entries in found.values())
+        enrolled = {person.name: self._store.entries(person.name) for person in self._store.people()}
+        people, lost = renewed(enrolled, pictures, self._entry)
+        calibrated = self._store.setting(CALIBRATION) is not None
+        self._store.replace_all(self._embedder.identity, people)
+        unwiped = None
+        try:
+            self._store.wipe()
+        except GalleryError as error:  # what was lost has to be told all the same
+            unwiped = str(error)
+        return ReEmbedding(
+            pictures=len({entry.picture for entries in people.values() for entry in entries}),
+            lost=lost,
+            uncalibrated=calibrated and self._store.setting(CALIBRATION) is None,
+            unwiped=unwiped,
+        )
 
     @staticmethod
     def open_any(place: str | Path, *, embedder: Any = None, key: bytes | None = None) -> "Gallery":
@@ -263,30 +279,21 @@ class Gallery:
         return len(people)
 
 
+def refuse_key_on_server(place: str | Path) -> None:
+    """GalleryError where a gallery's place is a server's address: it cannot be encrypted there."""
+    if _on_server(place):
+        raise GalleryError("pgvector searches plain vectors, so a gallery there cannot be encrypted by a key")
+
+
+def _on_server(place: str | Path) -> bool:
+    return str(place).startswith(("postgresql://", "postgres://"))
+
+
 def _store(place: str | Path, identity: Identity | None, create: bool, key: bytes | None) -> Store:
-    if str(place).startswith(("postgresql://", "postgres://")):
-        if key is not None:
-            raise GalleryError("pgvector searches plain vectors, so a gallery there cannot be encrypted by a key")
+    if key is not None:
+        refuse_key_on_server(place)
+    if _on_server(place):
         from unpool.faces.gallery.postgres import PostgresStore
 
         return PostgresStore(str(place), identity, create)
     return SQLiteStore(Path(place), identity, create, Plain() if key is None else Sealed(key))
-
-
-def fingerprint(picture: Any) -> str:
-    """SHA-256 of a picture's size and samples, hexadecimal: the same for the same pixels in any lossless file."""
-    samples = np.ascontiguousarray(picture.samples)
-    return hashlib.sha256(f"{samples.shape}{samples.dtype}".encode() + samples.tobytes()).hexdigest()
-
-
-def _several(pictures: Any) -> list[Any]:
-    return list(pictures) if isinstance(pictures, list | tuple) else [pictures]
-
-
-def _pairs(vectors: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of all pairs of one person, and of two."""
-    if not len(vectors):
-        raise GalleryError("no picture was given to calibrate with")
-    first, second = np.triu_indices(len(vectors), k=1)
-    scores, same = np.sum(vectors[first] * vectors[second], 1), labels[first] == labels[second]
-    return scores[same], scores[~same]

@@ -8,7 +8,9 @@ import numpy as np
 from unpool.errors import GalleryError, MissingExtraError
 from unpool.faces.gallery.breadth import INDEX, Breadth, array
 from unpool.faces.gallery.store import (
+    CALIBRATION,
     SCHEMA,
+    UNWIPED,
     Entry,
     Hit,
     Identity,
@@ -19,30 +21,11 @@ from unpool.faces.gallery.store import (
     now,
     template,
     unit,
+    unwiped,
 )
+from unpool.faces.gallery.tables import POSTGRES as _MIGRATIONS
 
 _COUNTED = 10_000  # people up to whom they are counted one by one
-
-# Schema version -> what leads to it from the one before. Opening an older gallery applies the rest in one transaction.
-_MIGRATIONS = {
-    1: """
-        CREATE EXTENSION IF NOT EXISTS vector;
-        CREATE SCHEMA IF NOT EXISTS unpool;
-        CREATE TABLE unpool.setting (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-        CREATE TABLE unpool.person (
-            id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, template vector({dimension}) NOT NULL,
-            enrolled TEXT NOT NULL
-        );
-        CREATE TABLE unpool.picture (
-            person TEXT NOT NULL REFERENCES unpool.person (id) ON DELETE CASCADE, sha256 TEXT NOT NULL,
-            embedding vector({dimension}) NOT NULL, quality DOUBLE PRECISION NOT NULL, PRIMARY KEY (person, sha256)
-        );
-        CREATE TABLE unpool.audit (
-            number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, time TEXT NOT NULL, event TEXT NOT NULL,
-            subject TEXT NOT NULL
-        );
-    """,
-}
 
 
 class PostgresStore(Store):
@@ -216,14 +199,24 @@ class PostgresStore(Store):
             raise GalleryError(f"nobody called {name!r} is enrolled")
         return Person(row[0], name, row[2], row[1])
 
-    def remove(self, name: str) -> Person:
-        person = self.person(name)
+    def _delete(self, person: str) -> None:
+        with self._errors(), self._db.transaction():
+            self._db.execute("DELETE FROM unpool.person WHERE id = %s", (person,))
+            self._log("erased", person)
+            self._set(unwiped(), "")
+
+    def _marks(self) -> list[str]:
         with self._errors():
-            with self._db.transaction():
-                self._db.execute("DELETE FROM unpool.person WHERE id = %s", (person.id,))
-                self._log("erased", person.id)
+            rows = self._db.execute("SELECT key FROM unpool.setting WHERE key LIKE %s", (f"{UNWIPED}%",)).fetchall()
+        return [row[0] for row in rows]
+
+    def _settle(self, marks: Sequence[str]) -> None:
+        with self._errors():
+            self._db.execute("DELETE FROM unpool.setting WHERE key = ANY(%s)", (list(marks),))
+
+    def _vacuum(self) -> None:
+        with self._errors():
             self._db.execute("VACUUM unpool.person, unpool.picture")
-        return person
 
     def people(self) -> list[Person]:
         with self._errors():
@@ -300,6 +293,9 @@ class PostgresStore(Store):
                     self._db.execute(f"ALTER TABLE unpool.{column} TYPE vector({int(identity.dimension)})".encode())
                 self._set("model", identity.model)
                 self._set("dimension", str(identity.dimension))
+                self._set(unwiped(), "")
+                if identity != previous:
+                    self._db.execute("DELETE FROM unpool.setting WHERE key = %s", (f"user/{CALIBRATION}",))
                 self.identity = identity
                 for name, entries in people.items():
                     self._insert(clean_name(name), entries)
@@ -307,8 +303,6 @@ class PostgresStore(Store):
         except BaseException:
             self.identity = previous
             raise
-        with self._errors():
-            self._db.execute("VACUUM unpool.person, unpool.picture")
 
     def close(self) -> None:
         self._db.close()

@@ -11,7 +11,9 @@ import numpy as np
 from unpool.errors import GalleryError
 from unpool.faces.gallery.sealing import Plain, check, proof
 from unpool.faces.gallery.store import (
+    CALIBRATION,
     SCHEMA,
+    UNWIPED,
     Entry,
     Hit,
     Identity,
@@ -22,26 +24,12 @@ from unpool.faces.gallery.store import (
     now,
     template,
     unit,
+    unwiped,
 )
+from unpool.faces.gallery.tables import SQLITE as _MIGRATIONS
 
 _APPLICATION = 0x756E7067  # "unpg": tells a gallery from any other SQLite file
 _BUSY_SECONDS = 30
-
-# Schema version -> what leads to it from the one before. Opening an older file applies the rest in one transaction.
-_MIGRATIONS = {
-    1: """
-        CREATE TABLE setting (key TEXT PRIMARY KEY, value BLOB NOT NULL);
-        CREATE TABLE person (
-            id TEXT PRIMARY KEY, lookup BLOB NOT NULL UNIQUE, name BLOB NOT NULL,
-            template BLOB NOT NULL, enrolled TEXT NOT NULL
-        );
-        CREATE TABLE picture (
-            person TEXT NOT NULL REFERENCES person (id) ON DELETE CASCADE, sha256 TEXT NOT NULL,
-            embedding BLOB NOT NULL, quality REAL NOT NULL, PRIMARY KEY (person, sha256)
-        );
-        CREATE TABLE audit (number INTEGER PRIMARY KEY, time TEXT NOT NULL, event TEXT NOT NULL, subject TEXT NOT NULL);
-    """,
-}
 
 
 class SQLiteStore(Store):
@@ -221,27 +209,29 @@ class SQLiteStore(Store):
         rows = self._db.execute("SELECT sha256, embedding, quality FROM picture WHERE person = ?", (person,))
         return [Entry(sha, self._vector(stored), quality) for sha, stored, quality in rows]
 
-    def remove(self, name: str) -> Person:
-        person = self.person(name)
+    def _delete(self, person: str) -> None:
         with self._writing():
-            self._db.execute("DELETE FROM person WHERE id = ?", (person.id,))
-            self._log("erased", person.id)
-        self.wipe()
-        return person
+            self._db.execute("DELETE FROM person WHERE id = ?", (person,))
+            self._log("erased", person)
+            self._put(unwiped(), b"")
 
-    def wipe(self) -> None:
-        """Leave no bytes of what was deleted: pages are written anew, and the log is emptied.
-
-        Raises:
-            GalleryError: another process is reading, so the log could not be emptied.
-        """
+    def _marks(self) -> list[str]:
         with self._errors():
+            return [row[0] for row in self._db.execute("SELECT key FROM setting WHERE key LIKE ?", (f"{UNWIPED}%",))]
+
+    def _settle(self, marks: Sequence[str]) -> None:
+        with self._writing():
+            self._db.executemany("DELETE FROM setting WHERE key = ?", [(mark,) for mark in marks])
+
+    def _vacuum(self) -> None:
+        """Write all pages anew and empty the log."""
+        try:
             self._db.execute("VACUUM")
             busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error as error:
+            raise GalleryError(f"{self._path}: {error}") from None
         if busy:
-            raise GalleryError(
-                f"erased, but another process reads {self._path}, and its log may hold traces: erase again later"
-            )
+            raise GalleryError(f"another process reads {self._path}")
 
     def people(self) -> list[Person]:
         with self._errors():
@@ -313,6 +303,9 @@ class SQLiteStore(Store):
                 self._db.execute("DELETE FROM person")
                 self._put("model", identity.model.encode())
                 self._put("dimension", str(identity.dimension).encode())
+                self._put(unwiped(), b"")
+                if identity != previous:
+                    self._db.execute("DELETE FROM setting WHERE key = ?", (f"user/{CALIBRATION}",))
                 self.identity = identity
                 for name, entries in people.items():
                     self._insert(clean_name(name), entries)
@@ -320,7 +313,6 @@ class SQLiteStore(Store):
         except BaseException:
             self.identity = previous
             raise
-        self.wipe()
 
     def close(self) -> None:
         self._db.close()

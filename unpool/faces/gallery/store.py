@@ -1,5 +1,6 @@
 """What a gallery is kept in: one contract over an embedded file and a database server."""
 
+import hashlib
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -9,8 +10,11 @@ from datetime import UTC, datetime
 import numpy as np
 
 from unpool.errors import GalleryError
+from unpool.images.picture import Picture
 
 SCHEMA = 1
+CALIBRATION = "calibration"  # the user's setting that holds one
+UNWIPED = "unwiped/"  # starts the keys of settings that mark a removal whose traces were not wiped yet
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +72,55 @@ class Store(ABC):
     def person(self, name: str) -> Person:
         """Somebody enrolled. GalleryError: nobody has this name."""
 
-    @abstractmethod
     def remove(self, name: str) -> Person:
         """Erase a person and every trace of them; the audit trail keeps the random id.
 
+        Returns:
+            Who was erased. If nobody has this name, but an earlier removal had to leave traces, they are wiped now, and
+            the person that is returned has an empty `id` and no pictures.
+
         Raises:
-            GalleryError: nobody has this name, or traces are held by another process.
+            GalleryError: nobody has this name, or the person is erased and traces are left: see `wipe`.
         """
+        try:
+            person = self.person(name)
+        except GalleryError:
+            if not self._marks():
+                raise
+            person = Person("", clean_name(name), 0, "")
+        else:
+            self._delete(person.id)
+        self.wipe()
+        return person
+
+    def wipe(self) -> None:
+        """Leave no bytes of what was removed.
+
+        Raises:
+            GalleryError: it cannot be done now, as another process is reading; the next removal tries again.
+        """
+        marks = self._marks()
+        try:
+            self._vacuum()
+        except GalleryError as error:
+            raise GalleryError(f"removed, but traces may be left ({error}): do the same again later") from None
+        self._settle(marks)
+
+    @abstractmethod
+    def _delete(self, person: str) -> None:
+        """Delete a person by id, log it and mark it as `unwiped`, in one transaction."""
+
+    @abstractmethod
+    def _marks(self) -> list[str]:
+        """The keys of removals whose traces were not wiped yet."""
+
+    @abstractmethod
+    def _settle(self, marks: Sequence[str]) -> None:
+        """Take these keys away."""
+
+    @abstractmethod
+    def _vacuum(self) -> None:
+        """Wipe what was deleted. GalleryError, with the cause: it cannot be done now."""
 
     @abstractmethod
     def people(self) -> list[Person]:
@@ -114,7 +160,10 @@ class Store(ABC):
 
     @abstractmethod
     def replace_all(self, identity: Identity, people: Mapping[str, Sequence[Entry]]) -> None:
-        """Put other embeddings in place of all there are, for another model, in one transaction."""
+        """Put other embeddings in place of all there are in one transaction; with another model the calibration goes.
+
+        Traces of what was there are left until `wipe` is called.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -145,9 +194,20 @@ def template(entries: Sequence[Entry]) -> np.ndarray:
     return (mean / length if length > 1e-6 else best).astype(np.float32)
 
 
+def fingerprint(picture: Picture) -> str:
+    """SHA-256 of a picture's size and samples, hexadecimal: the same for the same pixels in any lossless file."""
+    samples = np.ascontiguousarray(picture.samples)
+    return hashlib.sha256(f"{samples.shape}{samples.dtype}".encode() + samples.tobytes()).hexdigest()
+
+
 def new_id() -> str:
     """A random id for a person: 64 bits, hexadecimal."""
     return secrets.token_hex(8)
+
+
+def unwiped() -> str:
+    """A fresh key that marks a removal. Each has its own: who wipes settles only those made before the wiping."""
+    return UNWIPED + new_id()
 
 
 def now() -> str:
