@@ -82,20 +82,6 @@ def _check_new(gallery: str, key_file: Path) -> None:
             raise GalleryError(f"{path} cannot be made: give a file in a folder that exists")
 
 
-def _put(made: Path, place: Path) -> None:
-    """Bring a file to its place, never over another; OSError where that cannot be."""
-    import os
-
-    try:
-        os.link(made, place)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links
-        if place.exists():
-            raise
-        made.rename(place)
-
-
 def _enroll_with_new_key(name: str, pictures: list[Path], gallery: str, key_file: Path) -> Any:
     """Enrol the first person of an encrypted gallery. Key and gallery appear together, or neither."""
     import tempfile
@@ -103,6 +89,7 @@ def _enroll_with_new_key(name: str, pictures: list[Path], gallery: str, key_file
     from unpool.errors import GalleryError
     from unpool.faces.gallery import Gallery
     from unpool.faces.gallery.sealing import new_key
+    from unpool.images.atomic import place_new
 
     _check_new(gallery, key_file)
     place, key = Path(gallery), new_key()
@@ -115,7 +102,7 @@ def _enroll_with_new_key(name: str, pictures: list[Path], gallery: str, key_file
             raise GalleryError(f"{gallery} cannot be made: its log could not be written back")
         _write_key(key_file, key)
         try:
-            _put(made, place)
+            place_new(made, place)
         except OSError as error:
             key_file.unlink()
             raise GalleryError(f"{gallery} cannot be made: {error.strerror}") from None

@@ -1,6 +1,7 @@
 """Files that are either wholly written or not there: written beside their place, then renamed."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -45,6 +46,23 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(beside, place)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def place_new(beside: Path, place: Path) -> None:
+    """Bring a file to its place in one step, never over another; `beside` may or may not be there afterwards.
+
+    Raises:
+        FileExistsError: there is something at `place`.
+        OSError: the file system refuses.
+    """
+    try:
+        os.link(beside, place)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links; two processes at once are not kept apart there
+        if place.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place)) from None
+        beside.rename(place)
 
 
 def _flush(path: Path) -> None:

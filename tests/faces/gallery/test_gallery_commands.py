@@ -64,7 +64,7 @@ def test_a_new_key_where_files_cannot_be_linked(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.link", refused)
     run("enroll", "Ada", "people/p0/0.png", "--new-key", "key")
-    assert "Ada" in run("list", "--key", "key").stdout
+    assert "Ada" in run("list", "--key", "key")
 
 
 def test_encrypted_with_a_new_key(run, tmp_path):

@@ -1,6 +1,5 @@
 """The embedded store: one SQLite file, write-ahead log, exact search by one matrix product."""
 
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -27,6 +26,7 @@ from unpool.faces.gallery.store import (
     unwiped,
 )
 from unpool.faces.gallery.tables import SQLITE as _MIGRATIONS
+from unpool.images.atomic import place_new
 
 _APPLICATION = 0x756E7067  # "unpg": tells a gallery from any other SQLite file
 _BUSY_SECONDS = 30
@@ -84,7 +84,7 @@ class SQLiteStore(Store):
                     self._migrate()
                     self._put("proof", proof(self._sealing))
             with suppress(FileExistsError):
-                os.link(beside, self._path)
+                place_new(beside, self._path)
         except OSError as error:
             raise GalleryError(f"{self._path} cannot be made: {error.strerror}") from None
         finally:
