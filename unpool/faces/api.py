@@ -330,5 +330,6 @@ def _sized(rgb: Tensor, side: int = SIZE) -> Tensor:
 
 
 def _described(vector: Tensor, quality: "Tensor | float", crop: Tensor, face: Face | None, found: int) -> Embedded:
-    reason = flaw(crop, float(quality), None if face is None else face.size)
+    size, score = (None, None) if face is None else (face.size, face.score)
+    reason = flaw(crop, float(quality), size, score)
     return Embedded(vector.numpy(), float(quality), crop, face, found, reason)
