@@ -46,8 +46,8 @@ def bench(*, quick: bool, data: Path | None, report: Report) -> dict[str, Any]:
     for name, part in (
         ("lfw", lambda: _lfw(recogniser, quick, data, report, left_out)),
         ("groups", lambda: probes.groups(recogniser, find("utkface", data), 20 if quick else None)),
-        ("nonfaces", lambda: probes.nonfaces(recogniser, data, 1000)),
-        ("enlargement", lambda: probes.enlargement(recogniser, data, 200, _judge(data, left_out))),
+        ("nonfaces", lambda: probes.nonfaces(recogniser, data, 20 if quick else 1000)),
+        ("enlargement", lambda: probes.enlargement(recogniser, data, 32 if quick else 200, _judge(data, left_out))),
         ("detection", lambda: probes.detection(data, quick)),
     ):
         try:
