@@ -87,6 +87,8 @@ def test_a_killed_process_ends_the_run_and_it_goes_on_from_its_checkpoint(tmp_pa
     )
     with ExitStack() as stack:
         first, second = (stack.enter_context(one) for one in as_two_machines(recipe, out, "--steps", "1000000"))
+        for one in (first, second):
+            stack.callback(one.kill)  # before it is waited for: a failure must not wait for ever
         end = time.monotonic() + 240
         while checkpoint_step(out) < 10:
             assert time.monotonic() < end
