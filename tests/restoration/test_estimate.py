@@ -42,7 +42,8 @@ def test_jpeg_tables(quality):
     file = io.BytesIO()
     Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(file, "JPEG", quality=quality)
     assert tables_quality(file.getvalue()) == quality
-    assert tables_quality(b"no picture") is None
+    for other in (b"no picture", b"\xff\xd8", b"\xff\xd8\xff\xe0junk", file.getvalue()[:60]):
+        assert tables_quality(other) is None
 
 
 @pytest.mark.filterwarnings("error")

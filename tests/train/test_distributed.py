@@ -79,21 +79,44 @@ def checkpoint_step(out):
         return 0
 
 
-def test_a_killed_process_ends_the_run_and_it_goes_on_from_its_checkpoint(tmp_path):
-    recipe, out = tmp_path / "toy.yaml", tmp_path / "out"
+def told(tmp_path, lost_after):
+    """A recipe whose processes tell their numbers and weights in files."""
+    recipe = tmp_path / "toy.yaml"
     recipe.write_text(
         f"name: toys/toy\ntask: {HERE / 'toys.py'}:Told\nworkers: 0\nbatch: 8\nseed: 3\ncheckpoint_every: 10\n"
-        f"evaluate_every: 10\noptions: {{folder: {tmp_path}}}\n"
+        f"evaluate_every: 10\nlost_after: {lost_after}\noptions: {{folder: {tmp_path}}}\n"
     )
+    return recipe
+
+
+def running(stack, recipe, out):
+    """Two machines that have trained up to a checkpoint; what is left of them is killed when the stack ends."""
+    both = [stack.enter_context(one) for one in as_two_machines(recipe, out, "--steps", "1000000")]
+    for one in both:
+        stack.callback(one.kill)  # before it is waited for: a failure must not wait for ever
+    end = time.monotonic() + 240
+    while checkpoint_step(out) < 10:
+        assert time.monotonic() < end
+        assert both[0].poll() is None
+        time.sleep(0.05)
+    return both
+
+
+def test_a_process_that_falls_silent_counts_as_lost(tmp_path):
     with ExitStack() as stack:
-        first, second = (stack.enter_context(one) for one in as_two_machines(recipe, out, "--steps", "1000000"))
-        for one in (first, second):
-            stack.callback(one.kill)  # before it is waited for: a failure must not wait for ever
-        end = time.monotonic() + 240
-        while checkpoint_step(out) < 10:
-            assert time.monotonic() < end
-            assert first.poll() is None
-            time.sleep(0.05)
+        first, _ = running(stack, told(tmp_path, lost_after=30), tmp_path / "out")
+        silent = torch.load(tmp_path / "1.pt")["pid"]
+        stack.callback(os.kill, silent, signal.SIGKILL)
+        os.kill(silent, signal.SIGSTOP)
+        said = first.communicate(timeout=240)[1]
+        assert first.returncode
+    assert "unpool: another process of this run has ended or cannot be reached" in said
+
+
+def test_a_killed_process_ends_the_run_and_it_goes_on_from_its_checkpoint(tmp_path):
+    recipe, out = told(tmp_path, lost_after=60), tmp_path / "out"
+    with ExitStack() as stack:
+        first, second = running(stack, recipe, out)
         os.kill(torch.load(tmp_path / "1.pt")["pid"], signal.SIGKILL)
         said = [one.communicate(timeout=240)[1] for one in (first, second)]
         assert first.returncode

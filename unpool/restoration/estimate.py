@@ -81,8 +81,11 @@ def tables_quality(data: bytes) -> int | None:
     if not data.startswith(b"\xff\xd8"):
         return None
     # `Image.open` has a limit of pixels of its own, below ours; here nothing is decoded.
-    with JpegImageFile(io.BytesIO(data)) as image:
-        table = np.array(image.quantization.get(0, []), dtype=float)
+    try:
+        with JpegImageFile(io.BytesIO(data)) as image:
+            table = np.array(image.quantization.get(0, []), dtype=float)
+    except (OSError, SyntaxError):  # Pillow's words for a header that ends early, and for none
+        return None
     if table.shape != (64,):
         return None
     return min(range(1, 101), key=lambda quality: float(np.abs(_scaled(quality) - table).sum()))

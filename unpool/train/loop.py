@@ -66,7 +66,7 @@ def train(
         Stopped: SIGINT or SIGTERM came; the checkpoint is written.
         ProcessLost: another process of the run is gone; the last checkpoint is good.
     """
-    fabric = make_fabric(device, devices, nodes, precision)
+    fabric = make_fabric(device, devices, nodes, precision, recipe.lost_after)
     fabric.launch()
     return _Run(fabric, recipe, out, data, _budget(recipe, fabric.device, steps, minutes), resume).train()
 

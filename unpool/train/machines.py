@@ -4,9 +4,11 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 
 from unpool.errors import UnpoolError
@@ -26,8 +28,13 @@ def _together() -> Iterator[None]:
         raise ProcessLost("another process of this run has ended or cannot be reached") from error
 
 
-def make_fabric(device: str, devices: int, nodes: int, precision: str) -> Fabric:
-    """Fabric on `devices` processes of each of `nodes` machines. precision: "auto", "fp32" or "bf16"."""
+def make_fabric(device: str, devices: int, nodes: int, precision: str, lost_after: float) -> Fabric:
+    """Fabric on `devices` processes of each of `nodes` machines.
+
+    precision: "auto", "fp32" or "bf16".
+    lost_after: seconds for which an exchange waits. The end of a process closes its connections, which is noticed at
+        once nearly always, but not always; and a machine that loses its network closes nothing.
+    """
     chosen = choose_device(device)
     bf16 = precision == "bf16" or (precision == "auto" and inference_dtype(chosen) is torch.bfloat16)
     if chosen.type == "cuda":
@@ -36,7 +43,7 @@ def make_fabric(device: str, devices: int, nodes: int, precision: str) -> Fabric
         accelerator=chosen.type,
         devices=devices,
         num_nodes=nodes,
-        strategy="ddp" if devices * nodes > 1 else "auto",
+        strategy=DDPStrategy(timeout=timedelta(seconds=lost_after)) if devices * nodes > 1 else "auto",
         precision="bf16-mixed" if bf16 else "32-true",
     )
 

@@ -68,6 +68,7 @@ class Recipe(_Strict):
     ema: float | dict[str, float] | None = None
     evaluate_every: float = Field(0.1, gt=0, description="below 1 a share of the budget, else steps")
     checkpoint_every: int | None = Field(None, gt=0, description="steps; by default every two minutes")
+    lost_after: float = Field(600, gt=0, description="seconds of waiting after which another process counts as lost")
     best: Best | None = None
     explosion: float | None = Field(None, gt=1, description="roll back when a loss exceeds this many times its average")
     rollback: float | None = Field(None, gt=1, description="roll back when the best figure is this many times better")
