@@ -94,6 +94,14 @@ def test_an_open_file_is_read_once(model, crop, tmp_path, monkeypatch):
             call(file)
 
 
+def test_a_mirrored_face_is_enlarged_to_the_mirror_image(enlarger):
+    restorer = load(enlarger)
+    torch.nn.init.normal_(restorer.module.up[-1].operation.weight)  # it begins as bicubic, which is symmetric anyway
+    small = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert not torch.allclose(restorer.module(small).flip(3), restorer.module(small.flip(3)), atol=1e-2)
+    assert torch.allclose(restorer.enlarge(small).flip(3), restorer.enlarge(small.flip(3)), atol=1e-6)
+
+
 def test_an_aligned_face_to_be_enlarged_is_square(enlarger, crop):
     with pytest.raises(PictureError, match="square, not 30x112"):
         api.restore_face(crop.resize((30, 112)), aligned=True, model=enlarger)

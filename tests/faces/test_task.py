@@ -163,11 +163,16 @@ def test_the_teacher_is_not_asked_twice(monkeypatch, tmp_path):
     ]
     np.savez(tmp_path / "kept.npz", names=np.array(names), embeddings=kept)
     monkeypatch.setattr(teacher, "pack_path", lambda name, data: tmp_path / "kept.npz")
-    monkeypatch.setattr(teacher, "DlibRecogniser", None)  # asking it would fail
+    asked = []
+    monkeypatch.setattr(teacher, "_ask", lambda faces: asked.append(len(faces)) or np.full((len(faces), 2), 7.0))
     assert teacher.embeddings(_Named({"c": 3, "a": 1})).tolist() == kept[[2, 0]].tolist()
-    for unknown in ({"a": 1, "d": 4}, {"a": 1, "c": 9}):  # a new name; another picture of a known name
-        with pytest.raises(TypeError):
-            teacher.embeddings(_Named(unknown))
+    assert not asked
+    # A new name, and another picture of a known name; what was known stays.
+    assert teacher.embeddings(_Named({"a": 1, "d": 4})).tolist() == [kept[0].tolist(), [7, 7]]
+    assert teacher.embeddings(_Named({"a": 1, "c": 9})).tolist() == [kept[0].tolist(), [7, 7]]
+    assert asked == [1, 1]
+    assert teacher.embeddings(_Named({"c": 3, "d": 4})).tolist() == [kept[2].tolist(), [7, 7]]
+    assert asked == [1, 1]
 
 
 def test_too_few_people_to_judge_by_are_one_line(recognise, packs, monkeypatch, tmp_path):
@@ -222,11 +227,37 @@ def test_pictures_without_a_face_stay_in_range():
     assert 0 <= float(made.min()) <= float(made.max()) <= 1
 
 
-def test_the_enlarger_learns(packs, monkeypatch):
+def test_an_enlarger_learns_from_faces_that_fill_the_frame(monkeypatch, tmp_path):
+    whole = np.full((128, 128, 3), 200, np.uint8)
+    cut, half = whole.copy(), whole.copy()
+    cut[:, :12], half[:, :64] = 0, 0
+    entries = [
+        Entry(face, name, person, {"part": part, "source": source})
+        for face, name, person, part, source in (
+            (whole, "celeba_aligned/1/1.jpg", "celeba/1", "train", "celeba_aligned"),
+            (whole, "celeba_aligned/2/1.jpg", "celeba/2", "held-out", "celeba_aligned"),
+            (whole, "named_aligned/a/bollywood_1.jpg", "named/a", "train", "named_aligned"),
+            (cut, "all_age_faces_aligned/1.jpg", None, "unnamed", "all_age_faces_aligned"),
+            (half, "all_age_faces_aligned/2.jpg", None, "unnamed", "all_age_faces_aligned"),
+        )
+    ]
+    pack = Pack(write_pack(tmp_path / "faces.pack", entries))
+    monkeypatch.setattr(enlarger, "faces", lambda size, data: pack)
+    samples = enlarger.SharpFaces(enlarger.EnlargeOptions(), None)
+    assert [samples.name(i) for i in range(len(samples))] == [
+        "celeba_aligned/1/1.jpg",
+        "celeba_aligned/1/1.jpg",
+        "all_age_faces_aligned/1.jpg",
+    ]
+    assert (samples.sample(2, np.random.default_rng(0))["face"] == 200).all()
+
+
+@pytest.mark.parametrize("loss", ["psnr", "charbonnier"])
+def test_the_enlarger_learns(packs, monkeypatch, loss):
     monkeypatch.setattr(enlarger, "faces", lambda size, data: packs[0])
-    made = enlarger.Enlarge(enlarger.EnlargeOptions(channels=(8, 4, 4), blocks=1))
+    made = enlarger.Enlarge(enlarger.EnlargeOptions(channels=(8, 4, 4), blocks=1, loss=loss))
     dataset = made.dataset()
-    assert len(dataset) == 36
+    assert len(dataset) == 72
     faces = torch.stack([dataset.sample(i, np.random.default_rng(i))["face"] for i in range(4)])
     optimiser = torch.optim.Adam(made.networks["enlarger"].parameters(), 3e-3)
     values = []

@@ -171,3 +171,5 @@ def test_recipes_of_every_system_exist():
         plan = portion.plan(system.recipe, system.settings, share=0.5)
         assert plan.ema is None
         assert plan.task.endswith(":Portion")
+        options = load(system.recipe, system.settings).options
+        assert options.get("start") is None  # trained weights would have seen every picture, and have another shape

@@ -13,7 +13,7 @@ from unpool.errors import ModelError, PictureError
 from unpool.faces.alignment import check_landmarks, crop_matrix, warp
 from unpool.faces.calibrating import calibration_of
 from unpool.faces.detection import Face, detect
-from unpool.faces.enlarger import LARGE, SMALL, FaceEnlarger
+from unpool.faces.enlarger import LARGE, SMALL, FaceEnlarger, both_ways
 from unpool.faces.flaws import flaw
 from unpool.faces.gallery.calibration import Calibration
 from unpool.faces.gallery.embedder import Seen
@@ -165,7 +165,7 @@ class Enlarger:
     def enlarge(self, crops: Tensor) -> Tensor:
         """Aligned faces (N, 3, 16, 16) in [0, 1], the template with a margin of 8 of 128, -> (N, 3, 128, 128)."""
         with inference(self.device):
-            return self.module(crops.to(self.device)).float().cpu().clamp(0, 1)
+            return both_ways(self.module, crops.to(self.device)).float().cpu().clamp(0, 1)
 
 
 def predictor(module: nn.Module, record: Record, device: torch.device) -> "Recogniser | Enlarger":

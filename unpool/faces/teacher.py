@@ -31,28 +31,33 @@ def chips(faces: list[np.ndarray]) -> Tensor:
 def embeddings(pack: Pack, data: Path | None = None) -> np.ndarray:
     """dlib's embedding of every face of `faces(128)`, the mean of it and its mirror image: (N, 128) float32.
 
-    Computed once and kept beside the packs (some minutes); made again when the pack has faces that were not asked.
+    Computed once and kept beside the packs (some minutes); faces that come later are asked about when they come.
     """
     path = pack_path("faces-teacher.npz", data)
     # By name and content: another picture may have taken a name over.
     asked = [f"{name} {zlib.crc32(pack[i].tobytes()):08x}" for i, name in enumerate(pack.names)]
+    known: dict[str, np.ndarray] = {}
     if path.is_file():
         with np.load(path) as kept:
-            place = {name: row for row, name in enumerate(kept["names"].tolist())}
-            if place.keys() >= set(asked):
-                return kept["embeddings"][[place[name] for name in asked]]
-    if sys.stderr.isatty():
-        print(f"asking the teacher about {len(pack)} faces, once", file=sys.stderr)
+            known = dict(zip(kept["names"].tolist(), kept["embeddings"]))
+    new = [i for i, name in enumerate(asked) if name not in known]
+    if new:
+        if sys.stderr.isatty():
+            print(f"asking the teacher about {len(new)} faces, once", file=sys.stderr)
+        known |= zip((asked[i] for i in new), _ask([pack[i] for i in new]))
+        with atomic(path) as beside, open(beside, "wb") as file:
+            np.savez(file, names=np.array(list(known)), embeddings=np.stack(list(known.values())))
+    return np.stack([known[name] for name in asked])
+
+
+def _ask(faces: list[np.ndarray]) -> np.ndarray:
     network = prepare(DlibRecogniser())
     answers = []
-    for start in range(0, len(pack), _BATCH):
-        batch = chips([pack[i] for i in range(start, min(start + _BATCH, len(pack)))])
+    for start in range(0, len(faces), _BATCH):
+        batch = chips(faces[start : start + _BATCH])
         with inference():
             answers.append((network(batch).float() + network(batch.flip(3)).float()) / 2)
-    result = torch.cat(answers).numpy()
-    with atomic(path) as beside, open(beside, "wb") as file:
-        np.savez(file, names=np.array(asked), embeddings=result)
-    return result
+    return torch.cat(answers).numpy()
 
 
 def centred(seen: np.ndarray, training: np.ndarray) -> np.ndarray:

@@ -28,7 +28,10 @@ SYSTEMS = {
         "verification",
     ),
     "enlarger": System(
-        "super-resolution x2", "restoration/sr-x2", ("channels=16", "blocks=4", "patch=24", "batch=8"), "psnr"
+        "super-resolution x2",
+        "restoration/sr-x2",
+        ("start=null", "channels=16", "blocks=4", "patch=24", "batch=8"),
+        "psnr",
     ),
     "autoencoder": System(
         "autoencoder of garments",

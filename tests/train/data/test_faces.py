@@ -11,6 +11,7 @@ from unpool.train.data.faces import (
     TEMPLATE,
     celeba_to_template,
     faces,
+    filled,
     halves,
     held_out,
     inside,
@@ -42,6 +43,20 @@ def test_corners_without_a_picture_are_found():
     assert not mask[~shown].any()
     assert mask.sum() > 0.93 * shown.sum()
     assert not inside(np.zeros((128, 128, 3), np.uint8)).any()
+
+
+def test_corners_outside_the_picture_are_filled_from_its_border():
+    rng = np.random.default_rng(0)
+    face = rng.integers(40, 256, (128, 128, 3), dtype=np.uint8)
+    assert filled(face) is face
+    face[:, :30] = 0
+    mask = inside(face)
+    made = filled(face)
+    assert np.array_equal(made[mask], face[mask])
+    first = mask[64].argmax()
+    assert (made[64, :first] == face[64, first]).all()
+    nothing = np.zeros((128, 128, 3), np.uint8)
+    assert filled(nothing) is nothing
 
 
 def test_a_dark_patch_inside_stays():

@@ -27,7 +27,15 @@ TEMPLATE = np.array(
 MARGIN = 8
 SIZE = 112 + 2 * MARGIN
 HELD_OUT_SHARE = 0.1
-TRAINING_SETS = ("celeba-aligned", "celeba-small", "named-aligned", "utkface-aligned", "own-aligned", "celeba")
+TRAINING_SETS = (
+    "celeba-aligned",
+    "celeba-small",
+    "named-aligned",
+    "utkface-aligned",
+    "all-age-faces-aligned",
+    "own-aligned",
+    "celeba",
+)
 _OWN = "own_aligned"
 SHARP = (_OWN, "celeba_aligned")  # folders whose every picture is sharp and fills the template
 
@@ -96,6 +104,15 @@ def inside(face: np.ndarray, margin: int = 2) -> np.ndarray:
     if not shown.any():
         return shown
     return ndimage.binary_erosion(convex_hull_image(shown, offset_coordinates=False), iterations=margin, border_value=1)
+
+
+def filled(face: np.ndarray) -> np.ndarray:
+    """An aligned face (H, W, 3) uint8 whose corners outside the source picture show the nearest pixel inside it."""
+    shown = inside(face)
+    if shown.all() or not shown.any():
+        return face
+    nearest = ndimage.distance_transform_edt(~shown, return_distances=False, return_indices=True)
+    return face[tuple(nearest)]
 
 
 def celeba_to_template(picture: np.ndarray) -> np.ndarray:

@@ -115,6 +115,15 @@ _SETS = (
         use="train",
     ),
     DataSet(
+        name="all-age-faces-aligned",
+        title="All-Age-Faces (AAF), 13,322 people, most of them Asian, aligned to the five-point template, 128x128",
+        folders=("faces/all_age_faces_aligned",),
+        contains="pictures in one flat folder; every one shows somebody else",
+        page="https://github.com/JingchunCheng/All-Age-Faces-Dataset",
+        licence=_RESEARCH,
+        use="train",
+    ),
+    DataSet(
         name="own-aligned",
         title="Your own faces, aligned to the five-point template, 128x128",
         folders=("faces/own_aligned",),
