@@ -1,5 +1,7 @@
 """A job's list is frozen in parts, and what is done stays done."""
 
+import os
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -57,9 +59,20 @@ def test_one_place_holds_one_job(job, tmp_path):
     at_work = pytest.raises(UnpoolError, match="another `unpool batch` is at work")
     with job.opened({"operation": "embed"}), at_work, job.opened({"operation": "embed"}):
         pass
-    with pytest.raises(UnpoolError, match="another operation"), job.opened({"operation": "restore"}):
+    with job.opened({"operation": "restore"}):  # no picture was listed yet: nothing was begun
+        job.add(["/a.png"], 1)
+    with pytest.raises(UnpoolError, match="another operation"), job.opened({"operation": "embed"}):
         pass
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "mine.jpg").touch()
     with pytest.raises(UnpoolError, match="holds something else"), Job(tmp_path / "photos").opened({}):
         pass
+
+
+def test_names_that_are_no_utf_8(job):
+    name = os.fsdecode(b"/photos/caf\xe9.png")
+    with job.opened({}):
+        job.add([name], 2)
+        job.add([name], 2)
+        assert list(job.pictures()) == [name]
+        assert job.inputs("0000-000000") == [name]

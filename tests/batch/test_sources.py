@@ -1,5 +1,7 @@
 """Every way to name pictures gives the same pictures."""
 
+import os
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -53,3 +55,13 @@ def test_what_names_no_picture_is_said(tmp_path):
     }.items():
         with pytest.raises(PictureError, match=said):
             list(listed([str(tmp_path / name)]))
+
+
+def test_lists_with_a_mark_or_bytes_of_no_utf_8(tmp_path):
+    (tmp_path / "mark.txt").write_bytes("\ufeffa.png\n".encode())
+    (tmp_path / "bytes.txt").write_bytes(b"caf\xe9.png\n")
+    assert list(listed([str(tmp_path / "mark.txt")])) == [str(tmp_path / "a.png")]
+    assert list(listed([str(tmp_path / "bytes.txt")])) == [str(tmp_path / os.fsdecode(b"caf\xe9.png"))]
+    pq.write_table(pa.table({"path": ["a.png", None]}), tmp_path / "names.parquet")
+    with pytest.raises(PictureError, match="None where a picture's path belongs"):
+        list(listed([str(tmp_path / "names.parquet")]))

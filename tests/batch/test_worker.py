@@ -1,5 +1,7 @@
 """One worker without Ray: a row for each picture, whatever happens to it."""
 
+import os
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -133,3 +135,33 @@ def test_settings_are_tried_before_the_job():
     }.items():
         with pytest.raises(UnpoolError):
             tried(name, {"max_pixels": 10**6, **options})
+
+
+def test_a_full_disk_is_not_held_against_a_picture(folder, tmp_path, monkeypatch):
+    job, worker = begin(tmp_path / "out", folder)
+    (part,) = job.undone()
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(workers, "atomic", full)
+        for _ in range(4):
+            with pytest.raises(OSError, match="No space left"):
+                worker.do(part)
+    assert worker.do(part)["failed"] == 2
+    errors = pq.read_table(job.table)["error"].to_pylist()
+    assert not any("workers ended" in error for error in errors if error)
+
+
+def test_long_and_odd_names_give_files(folder, tmp_path):
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    photo = (folder / "photo-0003.jpg").read_bytes()
+    for name in ("写".encode() * 80, b"caf\xe9", b"a" * 250):
+        (odd / os.fsdecode(name + b".jpg")).write_bytes(photo)
+    job, worker = begin(tmp_path / "out", odd)
+    assert [worker.do(part)["failed"] for part in job.undone()] == [0]
+    rows = pq.read_table(job.table).to_pylist()
+    assert all((job.out / row["output"]).is_file() for row in rows)
+    assert sum(row["input"].endswith("caf\\xe9.jpg") for row in rows) == 1

@@ -64,3 +64,10 @@ def test_a_very_long_name_still_fits(tmp_path):
     with atomic(place) as beside:
         beside.write_text("x")
     assert place.exists()
+
+
+def test_the_longest_name_a_file_can_have(tmp_path):
+    for name in ("写" * 80 + ".png", "a" * 255):
+        with atomic(tmp_path / name) as beside:
+            beside.write_text("42")
+        assert (tmp_path / name).read_text() == "42"

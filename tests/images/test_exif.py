@@ -120,3 +120,25 @@ def test_a_picture_without_any_keeps_none():
     buffer = io.BytesIO()
     Image.fromarray(UPRIGHT).save(buffer, "PNG")
     assert read(buffer.getvalue()).exif is None
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
+def test_text_stays_the_bytes_that_it_was(tmp_path, suffix):
+    described = Image.Exif()
+    described[ExifTags.Base.Artist], described[ExifTags.Base.Copyright] = "José Müller".encode(), "© Ada".encode()
+    described[ExifTags.IFD.Exif] = {ExifTags.Base.ExifImageWidth: 8, ExifTags.Base.ExifImageHeight: 5}
+    Image.fromarray(UPRIGHT).save(tmp_path / "a.jpg", exif=described)
+    write(read(tmp_path / "a.jpg"), tmp_path / f"b{suffix}")
+    found = exif.parsed(read(tmp_path / f"b{suffix}").exif)
+    kept = [found[tag].encode("latin-1").decode() for tag in (ExifTags.Base.Artist, ExifTags.Base.Copyright)]
+    assert kept == ["José Müller", "© Ada"]
+
+
+def test_a_jpeg_gives_up_what_does_not_fit_into_its_segment(tmp_path):
+    described = Image.Exif()
+    described[ExifTags.Base.ImageDescription], described[ExifTags.Base.Artist] = "x" * 70_000, "Ada"
+    Image.fromarray(UPRIGHT).save(tmp_path / "a.tif", exif=described)
+    write(read(tmp_path / "a.tif"), tmp_path / "b.jpg")
+    found = exif.parsed(read(tmp_path / "b.jpg").exif)
+    assert found[ExifTags.Base.Artist] == "Ada"
+    assert ExifTags.Base.ImageDescription not in found

@@ -1,6 +1,7 @@
 """Who may ask, for what, how much, and from where."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -56,6 +57,22 @@ def test_scope_of(path, scope):
     assert scope_of(path) == scope
 
 
+def test_a_host_header_is_a_name_and_never_a_path(settings):
+    KeyStore(settings.keys)
+    with TestClient(create_app(settings), base_url="http://localhost") as stranger:
+        for host in ("localhost/healthz?", "localhost?", "localhost#", "localhost\\", "a@localhost"):
+            assert stranger.get("/v1/galleries", headers={"Host": host}).status_code == 421, host
+        assert stranger.get("/v1/galleries", headers={"Host": "LOCALHOST:8000"}).status_code == 401
+
+
+def test_a_further_host_name_in_any_spelling(settings):
+    KeyStore(settings.keys)
+    chosen = replace(settings, hosts=("MyHost.Example:8443",))
+    with TestClient(create_app(chosen), base_url="http://localhost") as anyone:
+        for host in ("myhost.example", "MyHost.Example", "myhost.example:8443"):
+            assert anyone.get("/healthz", headers={"Host": host}).status_code == 200, host
+
+
 def test_hosts_and_origins(client):
     assert client.get("/healthz", headers={"Host": "evil.example"}).status_code == 421
     assert client.get("/healthz", headers={"Host": "127.0.0.1:8000"}).status_code == 200
@@ -91,8 +108,9 @@ def test_a_failure_tells_nothing(client, picture, monkeypatch, capsys):
         raise RuntimeError("the secret name Ada")
 
     monkeypatch.setattr(explanation, "explain", broken)
-    answer = client.post("/v1/explain", content=picture(0))
+    answer = client.post("/v1/explain", content=picture(0))  # nothing is raised again, for a server to print
     assert answer.status_code == 500
+    assert answer.json() == {"error": "the server failed at this request; nothing was changed"}
     assert "Ada" not in answer.text
     assert "Ada" not in capsys.readouterr().err
 
@@ -102,7 +120,7 @@ def test_logs_and_counts_hold_no_names(client, picture, capsys):
     client.post("/v1/galleries/staff/identify", content=picture(1))
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
     assert [line["route"] for line in lines] == [
-        "/v1/galleries/{gallery}/people/{person}",
+        "/v1/galleries/{gallery}/people/{person:path}",
         "/v1/galleries/{gallery}/identify",
     ]
     counts = client.get("/metrics").text

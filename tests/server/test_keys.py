@@ -1,5 +1,8 @@
 """API keys: hashed at rest, found only whole, limited, revocable."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from unpool.errors import UnpoolError
@@ -52,3 +55,17 @@ def test_a_file_that_is_none(tmp_path):
 def test_names():
     assert is_name("staff-2")
     assert not any(is_name(text) for text in ("", "-a", "A", "a/b", "a" * 65, ".."))
+
+
+def test_only_make_makes_a_file_and_nothing_else_is_touched(tmp_path):
+    with pytest.raises(UnpoolError, match=r"there is no file of keys .*`unpool keys make"):
+        KeyStore(tmp_path / "typo.db", create=False)
+    assert not (tmp_path / "typo.db").exists()
+    with closing(sqlite3.connect(tmp_path / "other.db")) as db:
+        db.execute("CREATE TABLE person (id TEXT)")
+    (tmp_path / "other.db").chmod(0o640)
+    with pytest.raises(UnpoolError, match="holds something else"):
+        KeyStore(tmp_path / "other.db")
+    with closing(sqlite3.connect(tmp_path / "other.db")) as db:
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("person",)]
+    assert (tmp_path / "other.db").stat().st_mode & 0o777 == 0o640

@@ -88,3 +88,21 @@ def test_schemathesis_finds_nothing(tmp_path):
 def same(picture):
     """An embedder for which everybody is one person."""
     return [1.0, 2.0, float(picture.samples[0, 0, 0])]
+
+
+def test_a_port_or_device_that_cannot_be_used_is_one_line(tmp_path):
+    KeyStore(tmp_path / "keys.db").make(["*"])
+    command = [sys.executable, "-m", "unpool", "serve", "--keys", str(tmp_path / "keys.db")]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for options, says in (
+            (["--port", str(port)], f"port {port} of 127.0.0.1 cannot be used"),
+            (["--host", "203.0.113.7", "--port", "0"], "of 203.0.113.7 cannot be used"),
+            (["--device", "bogus"], "there is no device 'bogus'"),
+        ):
+            done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=120)
+            assert done.returncode == 2, done.stderr
+            assert says in done.stderr
+            assert done.stderr.count("\n") == 1

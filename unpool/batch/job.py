@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,9 @@ import pyarrow.parquet as pq
 from unpool.errors import UnpoolError
 from unpool.images.atomic import atomic
 
-_FORMAT = 1
+_FORMAT = 2
 _FLUSH_BYTES = 64_000_000
-_INPUTS = pa.schema([("input", pa.string())])
+_INPUTS = pa.schema([("input", pa.binary())])  # file names are bytes, and need not be UTF-8
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Job:
 
     def _check(self, settings: dict[str, Any]) -> None:
         place = self._private / "job.json"
-        if not place.exists():
+        if not place.exists() or not self._lists():  # without a list nothing was begun
             with atomic(place) as beside:
                 beside.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         there = json.loads(place.read_text(encoding="utf-8"))
@@ -94,7 +95,9 @@ class Job:
             pq.ParquetWriter(beside, _INPUTS) as writer,
         ):
             while part := list(itertools.islice(new, size)):
-                writer.write_table(pa.table({"input": part}, _INPUTS), row_group_size=size)
+                writer.write_table(
+                    pa.table({"input": [os.fsencode(one) for one in part]}, _INPUTS), row_group_size=size
+                )
 
     def _lists(self) -> list[Path]:
         return sorted(self._private.glob("inputs-*.parquet"))
@@ -104,7 +107,7 @@ class Job:
         for place in self._lists():
             with pq.ParquetFile(place) as file:
                 for batch in file.iter_batches():
-                    yield from batch.column(0).to_pylist()
+                    yield from map(os.fsdecode, batch.column(0).to_pylist())
 
     def parts(self) -> dict[str, int]:
         """The name of each part, and how many pictures it has."""
@@ -132,7 +135,7 @@ class Job:
         """The pictures of a part."""
         number, group = part.split("-")
         with pq.ParquetFile(self._private / f"inputs-{number}.parquet") as file:
-            return file.read_row_group(int(group)).column(0).to_pylist()
+            return [os.fsdecode(one) for one in file.read_row_group(int(group)).column(0).to_pylist()]
 
     def write(self, part: str, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
         """Work through the rows of a part, and put its table in its place."""

@@ -124,8 +124,7 @@ def _done(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised; nobody needs them twice
-    if workers is None:
-        workers = max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
+    workers = _workers(workers, threads, gpus)
     results = ray.data.from_items(
         [{"part": part} for part in parts], override_num_blocks=min(len(parts), _BLOCKS)
     ).map_batches(
@@ -142,6 +141,22 @@ def _done(
         said = f"{error.__cause__ or ''}\n{error}".strip().splitlines()
         causes = [line for line in said if re.match(r"(?!ray\.)[\w.]*(Error|Exception)\b.*: ", line)]
         raise UnpoolError(f"the job broke off ({(causes or said)[-1]}); run the same command to go on") from None
+
+
+def _workers(wanted: int | None, threads: int, gpus: float) -> int:
+    """How many workers: those wanted, or as many as cores and GPUs are there for.
+
+    Raises:
+        UnpoolError: fewer GPUs are there; Ray would wait for them without a word.
+    """
+    there = ray.cluster_resources()
+    most = max(1, int(there.get("CPU", 1)) // threads)
+    if gpus:
+        found = there.get("GPU", 0.0)
+        if (wanted or 1) * gpus > found:
+            raise UnpoolError(f"{(wanted or 1) * gpus:g} GPUs are asked for, and Ray sees {found:g}: use --gpus 0")
+        most = min(most, int(found / gpus))
+    return wanted or most
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ def listed(inputs: Iterable[str]) -> Iterator[str]:
     """Every picture that the inputs name, as an absolute path; a picture inside Parquet is `FILE.parquet#ROW`.
 
     inputs: folders (searched through; hidden files are passed over), globs, `.txt` files with one path a line
-        (relative to the list), `.parquet` files or folders of them, pictures. What two of them name comes twice.
+        (relative to the list), `.parquet` files or folders so called, pictures. What two of them name comes twice.
 
     Raises:
         PictureError: an input is not there, or names no picture.
@@ -41,7 +41,7 @@ def _in(one: str) -> Iterator[str]:
     elif path.is_dir():
         yield from _in_folder(path)
     elif path.suffix in LIST_SUFFIXES and path.is_file():
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
             yield from (os.path.normpath(path.parent / line.strip()) for line in lines if line.strip())
     elif path.exists():
         yield str(path)
@@ -73,7 +73,10 @@ def _in_parquet(path: Path) -> Iterator[str]:
         if column is None:
             raise PictureError(f"{path} has the columns {', '.join(names)}: call one path, or bytes (or image)")
         for batch in file.iter_batches(columns=[column]):
-            yield from (os.path.normpath(path.parent / name) for name in batch.column(0).to_pylist())
+            for name in batch.column(0).to_pylist():
+                if not isinstance(name, str):
+                    raise PictureError(f"{path} holds {name!r} where a picture's path belongs")
+                yield os.path.normpath(path.parent / name)
 
 
 class Reader:

@@ -16,7 +16,7 @@ from unpool.batch import operations
 from unpool.batch.job import Job
 from unpool.batch.sources import Reader
 from unpool.errors import UnpoolError
-from unpool.images.atomic import atomic
+from unpool.images.atomic import atomic, shortened
 
 _TRIES = 3  # a picture at which so many workers ended is given up
 
@@ -71,7 +71,10 @@ class Worker:
                     else:
                         row = self._row(part, number, picture)
                     self.failed += row["error"] is not None
-                    yield {"input": picture, "worker": self.name, **row}
+                    yield {"input": _shown(picture), "worker": self.name, **row}
+            except (Exception, GeneratorExit, KeyboardInterrupt):
+                os.ftruncate(here, start)  # a full disk is no fault of the picture; of a killed worker the attempt stays
+                raise
             finally:
                 os.close(here)
 
@@ -96,9 +99,14 @@ class Worker:
 
     def _file(self, part: str, number: int, picture: str, result: bytes) -> str:
         """Write a result beside and rename; its path below the job's folder: part, number in it, the picture's name."""
-        stem = Path(picture.rpartition("#")[0] or picture).stem[:100]
+        stem = shortened(_shown(Path(picture.rpartition("#")[0] or picture).stem), 200)
         place = self.job.out / part / f"{number:04d}-{stem}{self.operation.suffix}"
         place.parent.mkdir(exist_ok=True)
         with atomic(place) as beside:
             beside.write_bytes(result)
         return str(place.relative_to(self.job.out))
+
+
+def _shown(name: str) -> str:
+    """A file's name as text: bytes that are not UTF-8 as `\\xe9`."""
+    return os.fsencode(name).decode(errors="backslashreplace")

@@ -1,6 +1,8 @@
 """`unpool faces enroll|identify|list|erase|calibrate|export|import|re-embed`: known people."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,10 +29,27 @@ def add_to(app: typer.Typer) -> None:
         app.command(name)(command)
 
 
-def _open(place: str, key: Path | None, create: bool = False) -> Any:
+def _open(place: str, key: Path | None) -> Any:
     from unpool.faces.gallery import Gallery
 
-    return Gallery.open(place, create=create, key=_key(key))
+    return Gallery.open(place, create=False, key=_key(key))
+
+
+@contextlib.contextmanager
+def _open_or_make(place: str, key: Path | None) -> Iterator[Any]:
+    """A gallery, made where there is none; one in which nobody could be enrolled is not left behind."""
+    from unpool.faces.gallery import Gallery
+    from unpool.faces.gallery.gallery import on_server
+
+    new = not on_server(place) and not Path(place).exists()
+    with Gallery.open(place, create=True, key=_key(key)) as opened:
+        try:
+            yield opened
+        except BaseException:
+            if new and not opened.people():
+                for path in (Path(place), Path(f"{place}-wal"), Path(f"{place}-shm")):
+                    path.unlink(missing_ok=True)
+            raise
 
 
 def _key(path: Path | None) -> bytes | None:
@@ -124,7 +143,7 @@ def enroll(
             raise GalleryError("give --key or --new-key, not both")
         done = _enroll_with_new_key(name, list(pictures), gallery, new_key)
     else:
-        with _open(gallery, key, create=True) as opened:
+        with _open_or_make(gallery, key) as opened:
             done = opened.enroll(name, list(pictures))
     _list("not taken", done.rejected)
     print(f"{done.person.name}: {done.person.pictures} pictures enrolled")
@@ -239,7 +258,7 @@ def import_people(
     key: KeyFile = None,
 ) -> None:
     """Enrol everybody of an exported gallery."""
-    with _open(gallery, key, create=True) as opened:
+    with _open_or_make(gallery, key) as opened:
         print(f"{opened.import_(source)} people enrolled")
 
 

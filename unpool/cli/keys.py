@@ -11,11 +11,11 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make, list a
 File = Annotated[Path | None, typer.Option("--keys", metavar="FILE", help="File of API keys.")]
 
 
-def _store(path: Path | None):  # type: ignore[no-untyped-def]
+def _store(path: Path | None, create: bool = False):  # type: ignore[no-untyped-def]
     from unpool.cli.serve import keys_file
     from unpool.server.keys import KeyStore
 
-    return KeyStore(path or keys_file())
+    return KeyStore(path or keys_file(), create)
 
 
 @app.command("make")
@@ -27,7 +27,7 @@ def make(
     keys: File = None,
 ) -> None:
     """Make a key and print it. It is shown this once."""
-    print(_store(keys).make(scope))
+    print(_store(keys, create=True).make(scope))
 
 
 @app.command("list")

@@ -1,5 +1,6 @@
 """`unpool serve`: the wings over HTTP."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -43,19 +44,26 @@ def serve(
         import uvicorn
 
         from unpool.server.app import Settings, create_app
+        from unpool.server.listening import listen
     except ImportError:
         raise MissingExtraError("the service", "server") from None
+    from unpool.faces.gallery.gallery import on_server
     from unpool.server.keys import KeyStore
     from unpool.server.work import Limits
+    from unpool.zoo.runtime import choose_device
 
+    choose_device(device)
     place = keys or keys_file()
-    if not any(key.revoked is None for key in KeyStore(place).list()):
+    if not any(key.revoked is None for key in KeyStore(place, create=False).list()):
         raise UnpoolError(
-            f"nobody could call: there is no key in {place}; make one with `unpool keys make --scope '*'`"
+            f"nobody could call, there is no key in {place}: `unpool keys make --scope '*' --keys {place}` makes one"
         )
     limits = Limits(body_mb * 1_000_000, megapixels * 1_000_000, seconds, queue, workers)
-    shelf = galleries if galleries is None or galleries.startswith("postgresql://") else Path(galleries)
-    application = create_app(Settings(place, shelf, tuple(host_name or ()), limits, device))
-    uvicorn.run(
-        application, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=int(seconds)
-    )
+    shelf = galleries if galleries is None or on_server(galleries) else Path(galleries)
+    with listen(host, port) as listening:
+        application = create_app(Settings(place, shelf, tuple(host_name or ()), limits, device))
+        config = uvicorn.Config(
+            application, log_level="warning", access_log=False, timeout_graceful_shutdown=int(seconds)
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])

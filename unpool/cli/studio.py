@@ -24,17 +24,17 @@ def studio(
     the command.
     """
     import signal
-    import socket
     import sys
     import tempfile
     import webbrowser
 
-    from unpool.errors import MissingExtraError, UnpoolError
+    from unpool.errors import MissingExtraError
 
     try:
         import uvicorn
 
         from unpool.server.app import Settings, create_app
+        from unpool.server.listening import listen
     except ImportError:
         raise MissingExtraError("the studio", "server") from None
     from platformdirs import user_data_path
@@ -44,12 +44,7 @@ def studio(
     from unpool.studio import page
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the token's file is taken away
-    with tempfile.TemporaryDirectory(prefix="unpool-studio-") as own, socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise UnpoolError(f"port {port} cannot be used ({error.strerror}): give another --port") from None
+    with tempfile.TemporaryDirectory(prefix="unpool-studio-") as own, listen("127.0.0.1", port) as listening:
         keys = Path(own) / "keys.db"
         token = KeyStore(keys).make(["*"])
         limits = Limits(body_bytes=200_000_000, pixels=megapixels * 1_000_000, seconds=900.0)
@@ -63,6 +58,5 @@ def studio(
         print(f"The studio is open at {address}\nStop it with Ctrl+C.", flush=True)
         if browser:
             webbrowser.open(address)
-        listening.listen(128)
         config = uvicorn.Config(application, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
         uvicorn.Server(config).run(sockets=[listening])

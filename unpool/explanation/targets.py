@@ -226,7 +226,7 @@ def _parsed(text: str, names: Sequence[str] | None, on_layer: bool) -> Target:
             raise ModelError(
                 f"target {text!r} cannot be read: write channel:K, position:ROW,COLUMN, neuron:K,ROW,COLUMN or class:K"
             ) from None
-    if text.isdigit():
+    if text.isdecimal() and text.isascii():
         return as_target(int(text), names, on_layer)
     lowered = [name.lower() for name in names or ()]
     if text.lower() in lowered:

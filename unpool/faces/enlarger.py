@@ -66,7 +66,7 @@ def both_ways(network: nn.Module, small: Tensor) -> Tensor:
 
 
 def _lost_psnr(made: Tensor, true: Tensor) -> Tensor:
-    """The mean logarithm of the faces' squared errors, (N, 3, H, W); one as small as 8 bits' rounding counts 0."""
+    """The mean logarithm of the faces' squared errors, (N, 3, H, W); errors below 8 bits' rounding hardly count."""
     rounding = 1 / 12 / 255**2
     return torch.log((made - true).square().mean((1, 2, 3)) / rounding + 1).mean()
 
@@ -165,6 +165,6 @@ class Enlarge(Task):
             "trained_on": present(faces(LARGE, self.data), SEEN),
             "data_licence": "research only",
             "headline": f"people held out: {gain:+.2f} dB against bicubic, 16 to 128 pixels",
-            "notes": "CelebA and the named collections allow research use only. What it adds is a likely face, not the "
+            "notes": "These sets allow research use only. What it adds is a likely face, not the "
             "face that was there. Retrain with `unpool train faces/sr-x8`.",
         }

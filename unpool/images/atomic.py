@@ -37,7 +37,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     if place.exists() and not place.is_file():
         yield place
         return
-    beside = place.with_name(f".{place.name[:200]}.{secrets.token_hex(4)}.part")
+    beside = place.with_name(f".{shortened(place.name, 200)}.{secrets.token_hex(4)}.part")
     try:
         yield beside
         _flush(beside)
@@ -46,6 +46,15 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(beside, place)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def shortened(name: str, most: int) -> str:
+    """As much of a file's name as takes at most so many bytes; file systems allow 255.
+
+    >>> shortened("写真.png", 5)
+    '写'
+    """
+    return os.fsencode(name)[:most].decode(errors="ignore")
 
 
 def place_new(beside: Path, place: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -54,7 +55,7 @@ def cleaned(exif: Image.Exif, *, keep_location: bool) -> tuple[bytes | None, int
         kept = Image.Exif()
         for tag, value in exif.items():
             if tag in _DESCRIPTIVE:
-                kept[tag] = value
+                kept[tag] = _unread(value)
         camera = {tag: value for tag, value in exif.get_ifd(_CAMERA).items() if tag != _MAKER_NOTE}
         place = exif.get_ifd(_PLACE) if keep_location else {}
         if camera:
@@ -63,10 +64,14 @@ def cleaned(exif: Image.Exif, *, keep_location: bool) -> tuple[bytes | None, int
             kept[_PLACE] = place
         if len(kept) == 0:
             return None, _valid(orientation)
-        kept[_ORIENTATION] = 1
         return kept.tobytes(), _valid(orientation)
     except _DAMAGE:
         return None, 1
+
+
+def _unread(value: Any) -> Any:
+    """Text as the bytes that it was: Pillow reads Latin-1 and writes ASCII, where most programs mean UTF-8."""
+    return value.encode("latin-1", "replace") if isinstance(value, str) else value
 
 
 def _valid(orientation: object) -> int:
@@ -92,5 +97,21 @@ def sized(exif: bytes, width: int, height: int) -> bytes:
     if _WIDTH not in camera and _HEIGHT not in camera:
         return exif
     camera.update({_WIDTH: width, _HEIGHT: height})
+    for tag, value in list(block.items()):
+        block[tag] = _unread(value)
     block[_CAMERA] = camera
     return block.tobytes()
+
+
+def no_longer(exif: bytes, most: int) -> bytes | None:
+    """The EXIF bytes without the longest of its texts, until they take at most so many bytes; None if none can go."""
+    while len(exif) > most:
+        block = parsed(exif)
+        texts = {tag: len(value) for tag, value in block.items() if isinstance(value, str | bytes)}
+        if not texts:
+            return None
+        del block[max(texts, key=texts.__getitem__)]
+        for tag, value in list(block.items()):
+            block[tag] = _unread(value)
+        exif = block.tobytes()
+    return exif

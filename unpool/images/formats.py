@@ -22,7 +22,7 @@ class Format:
 FORMATS = {
     known.name: known
     for known in (
-        Format("JPEG", "JpegImagePlugin.JpegImageFile", (".jpg", ".jpeg"), 65_535),
+        Format("JPEG", "JpegImagePlugin.JpegImageFile", (".jpg", ".jpeg"), 65_500),
         Format("PNG", "PngImagePlugin.PngImageFile", (".png",), alpha=True, sixteen_bit=True),
         Format("WebP", "WebPImagePlugin.WebPImageFile", (".webp",), 16_383, alpha=True),
         Format("AVIF", "AvifImagePlugin.AvifImageFile", (".avif",), 16_384, alpha=True),

@@ -102,7 +102,7 @@ def encode(picture: Picture) -> bytes:
     import tifffile
 
     exif = parsed(picture.exif)
-    tags = [(tag, "s", 0, str(exif[tag]), True) for tag in _TEXT if tag in exif]
+    tags = [(tag, "s", 0, str(exif[tag]).encode("latin-1", "replace"), True) for tag in _TEXT if tag in exif]
     planes = picture.samples if picture.alpha is None else np.dstack([picture.samples, picture.alpha])
     profile = picture.icc
     if profile is None and not picture.grey:

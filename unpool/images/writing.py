@@ -14,6 +14,7 @@ from unpool.images.atomic import atomic
 from unpool.images.formats import Format, format_of_suffix
 from unpool.images.picture import Picture
 
+_JPEG_EXIF = 65_533  # bytes that one segment of a JPEG holds
 _QUALITY = {"JPEG": 92, "WebP": 90, "AVIF": 80}
 
 
@@ -116,6 +117,8 @@ def _encoded(picture: Picture, known: Format, quality: int | None, lossless: boo
     if icc and picture.icc is not None:
         samples, profile = colour.from_srgb(samples, picture.icc), picture.icc
     written = None if picture.exif is None else exif.sized(picture.exif, picture.width, picture.height)
+    if written is not None and known.name == "JPEG":
+        written = exif.no_longer(written, _JPEG_EXIF)
     converted = Picture(samples, picture.alpha, written, profile)
     if known.name == "TIFF":
         return tiff.encode(converted)

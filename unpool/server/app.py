@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from unpool import __version__
 from unpool.server import galleries
-from unpool.server.guard import Counts, Door, add_guards
+from unpool.server.guard import Counts, Door, add_guards, host_name
 from unpool.server.keys import KeyStore
 from unpool.server.pictures import models, offered
 from unpool.server.work import Desk, Limits
@@ -72,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/v1/openapi.json",
     )
     app.state.ready = False
-    hosts = frozenset((*LOOPBACK, *settings.hosts))
+    hosts = frozenset((*LOOPBACK, *map(host_name, settings.hosts)))
     door = Door(KeyStore(settings.keys), hosts, settings.limits.body_bytes, settings.open_paths, settings.log)
     add_guards(app, door, counts)
 

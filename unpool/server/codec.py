@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from unpool.codec.api import compress, decompress
 from unpool.codec.peers import peers
 from unpool.errors import PictureError
+from unpool.images.formats import FORMATS
 from unpool.images.picture import Picture
 from unpool.images.reading import read
 from unpool.server.guard import body_of
@@ -46,6 +47,8 @@ def router(desk: Desk, device: str) -> APIRouter:
         def work() -> Response:
             picture = decode(data)
             if codec != "unp":
+                if lossless:
+                    raise PictureError(f"lossless goes with codec=unp, not with {codec}")
                 return _answer(_peer(picture, codec, quality, size), picture, f"image/{codec}")
             return _answer(compress(picture, quality, size=size, lossless=lossless, device=device), picture, _UNP)
 
@@ -76,6 +79,8 @@ def _decompressed(data: bytes, pixels: int, device: str, form: Format) -> Respon
 
 def _peer(picture: Picture, codec: str, quality: float, size: int | None) -> bytes:
     """A picture as JPEG or WebP: of a quality, or the best that is no larger than `size`; without its transparency."""
+    if max(picture.height, picture.width) > (longest := FORMATS[{"jpeg": "JPEG", "webp": "WebP"}[codec]].longest_side):
+        raise PictureError(f"{codec} holds pictures of at most {longest:,} pixels a side: use codec=unp")
     opaque = picture.with_depth(8)
     pixels = np.ascontiguousarray(np.broadcast_to(opaque.samples, (*opaque.samples.shape[:2], 3)))
     encoded = lru_cache(partial(peers(quick=False)[codec].encode, pixels))

@@ -62,7 +62,7 @@ def router(desk: Desk, device: str) -> APIRouter:
             picture = _given(data, desk.limits.pixels, find_face)
             if style == "seen":
                 return picture_answer(subject.picture(subject.inputs(picture)), form)
-            wanted = int(target) if target is not None and target.isdigit() else target
+            wanted = int(target) if target is not None and target.isdecimal() and target.isascii() else target
             found = explain(subject, picture, target=wanted, layer=layer, method=method)
             summary = {"target": found.described(), "method": found.method, "score": float(found.scores[0])}
             # Headers are ASCII; JSON escapes the rest.

@@ -122,7 +122,7 @@ def router(desk: Desk, shelf: Shelf) -> APIRouter:
         return {"people": [asdict(person) for person in found]}
 
     @routes.post(
-        "/{gallery}/people/{person}",
+        "/{gallery}/people/{person:path}",
         summary="Enrol a person by one picture",
         responses=ERRORS,
         openapi_extra=takes("image/*"),
@@ -130,12 +130,13 @@ def router(desk: Desk, shelf: Shelf) -> APIRouter:
     async def enroll(request: Request, gallery: Name, person: Person) -> dict[str, Any]:
         data = await body_of(request, desk.limits.body_bytes)
 
-        def work(opened: Gallery) -> dict[str, Any]:
-            return asdict(opened.enroll(person, [read(data, max_pixels=desk.limits.pixels)]).person)
+        def work() -> dict[str, Any]:
+            picture = read(data, max_pixels=desk.limits.pixels)  # before a gallery is made for it
+            return asdict(shelf.do(gallery, True, Gallery.enroll, person, [picture]).person)
 
-        return await desk.do(shelf.do, gallery, True, work)
+        return await desk.do(work)
 
-    @routes.delete("/{gallery}/people/{person}", summary="Erase a person and every trace", responses=_MISSING)
+    @routes.delete("/{gallery}/people/{person:path}", summary="Erase a person and every trace", responses=_MISSING)
     async def erase(gallery: Name, person: Person) -> dict[str, str]:
         erased = await desk.do(shelf.do, gallery, False, Gallery.erase, person)
         return {"erased": erased.id}

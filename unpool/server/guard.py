@@ -83,16 +83,22 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 500
+        began, status, started = time.perf_counter(), 500, False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, started = message["status"], True
             await send(message)
 
         try:
             await (_refusal(Request(scope), self.door) or self.app)(scope, receive, sending)
+        except Exception as error:
+            # The type is for the log; what the message may say of a picture or a name is not.
+            _log(failure=type(error).__name__)
+            if started:
+                raise
+            await answer(500, "the server failed at this request; nothing was changed")(scope, receive, sending)
         finally:
             name = getattr(scope.get("route"), "path", "none")
             spent = time.perf_counter() - began
@@ -108,17 +114,16 @@ def add_guards(app: FastAPI, door: Door, counts: Counts) -> None:
     app.add_exception_handler(UnpoolError, _mistake)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _failure)
 
 
 def _refusal(request: Request, door: Door) -> Response | None:
     # A page elsewhere that makes a name of its own point at this machine (DNS rebinding) shows that name as Host.
-    if _host(request.headers.get("host", "")) not in door.hosts:
+    if host_name(request.headers.get("host", "")) not in door.hosts:
         return answer(421, "this server does not answer to that host name: start it with --host-name")
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         return answer(403, "calls from pages of other origins are refused")
-    path = request.url.path
+    path = request.scope["path"]  # not the URL's, into which a Host header goes
     if path in OPEN or path in door.open_paths:
         return None
     text = request.headers.get("authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", "")
@@ -129,13 +134,15 @@ def _refusal(request: Request, door: Door) -> Response | None:
     if scope is not None and not key.allows(scope):
         return answer(403, f"this key does not open the scope {scope}")
     length = request.headers.get("content-length")
-    if length is not None and (not length.isdigit() or int(length) > door.body_bytes):
+    if length is not None and (not length.isdecimal() or int(length) > door.body_bytes):
         return answer(413, f"the body is larger than {door.body_bytes:,} bytes")
     return None
 
 
-def _host(header: str) -> str:
-    """The name in a Host header, without its port."""
+def host_name(header: str) -> str:
+    """The name in a Host header, in lower case and without its port; "" where it holds anything else."""
+    if set(header) & set("/?#@\\"):
+        return ""
     try:
         return urlsplit(f"//{header}").hostname or ""
     except ValueError:
@@ -170,12 +177,6 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 async def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return answer(error.status_code, str(error.detail), **(error.headers or {}))
-
-
-async def _failure(_request: Request, error: Exception) -> Response:
-    # The type is for the log; what the message may say of a picture or a name is not.
-    _log(failure=type(error).__name__)
-    return answer(500, "the server failed at this request; nothing was changed")
 
 
 def _log(**fields: Any) -> None:

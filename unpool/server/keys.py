@@ -42,16 +42,22 @@ class Key:
 class KeyStore:
     """Keys in one SQLite file. Only SHA-256 hashes of secrets are stored; secrets have 256 random bits.
 
+    create: make the file where there is none.
+
     Raises:
-        UnpoolError: the file cannot be opened or is something else.
+        UnpoolError: the file is not there, cannot be opened or is something else.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, create: bool = True) -> None:
         self.path = path
         self._kept: tuple[int, sqlite3.Connection] | None = None  # the file's number, and the connection that looks
         self._lock = Lock()
+        if not create and not path.exists():
+            raise UnpoolError(f"there is no file of keys {path}: `unpool keys make --scope '*' --keys {path}` makes it")
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as db:
+            if db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name <> 'key'").fetchone():
+                raise UnpoolError(f"{path} holds something else than keys: choose another file")
             db.execute(
                 "CREATE TABLE IF NOT EXISTS key "
                 "(id TEXT PRIMARY KEY, secret BLOB NOT NULL, scopes TEXT NOT NULL, made TEXT NOT NULL, revoked TEXT)"

@@ -132,3 +132,31 @@ def test_a_failed_first_enrolment_leaves_neither_key_nor_gallery(run, tmp_path, 
     (folder / "g.db").unlink()
     with pytest.raises(GalleryError, match="never replaces a file"):
         run("enroll", "Ada", "people/p0/0.png", *new)
+
+
+def test_a_gallery_in_which_nobody_could_be_enrolled_is_not_left(run, tmp_path):
+    (tmp_path / "t.txt").write_text("no picture")
+    (tmp_path / "none.safetensors").write_bytes(b"nothing")
+    for arguments in (("enroll", "Ada", "t.txt"), ("import", "none.safetensors")):
+        with pytest.raises(GalleryError):
+            run(*arguments, "--gallery", "new.db")
+        assert not list(tmp_path.glob("new.db*"))
+    run("enroll", "Bob", "people/p1/0.png", "--gallery", "new.db")
+    with pytest.raises(GalleryError):
+        run("enroll", "Ada", "t.txt", "--gallery", "new.db")
+    assert "Bob" in run("list", "--gallery", "new.db")
+
+
+def test_a_gallery_is_not_exported_over_itself(run):
+    run("enroll", "Ada", "people/p0/0.png")
+    with pytest.raises(GalleryError, match="is the gallery itself"):
+        run("export", "-o", "./people.db")
+    assert "Ada" in run("list")
+
+
+def test_a_name_is_the_same_however_its_accents_are_written(run):
+    run("enroll", "Jose\u0301", "people/p0/0.png")
+    run("enroll", "علی\u200cرضا", "people/p1/0.png")
+    assert run("erase", "Jos\u00e9").startswith("erased")
+    with pytest.raises(GalleryError, match="printable"):
+        run("enroll", "\u200d", "people/p0/0.png")

@@ -260,7 +260,13 @@ class Gallery:
         return Gallery(_store(place, None, False, key), as_embedder(embedder))
 
     def export(self, path: str | Path) -> None:
-        """Write everybody to one safetensors file: embeddings as tensors, the rest as JSON in its metadata."""
+        """Write everybody to one safetensors file: embeddings as tensors, the rest as JSON in its metadata.
+
+        Raises:
+            GalleryError: the file is the gallery itself.
+        """
+        if self._store.lies_at(Path(path)):
+            raise GalleryError(f"{path} is the gallery itself: choose another name for the exported file")
         entries = {person.name: self._store.entries(person.name) for person in self._store.people()}
         write_archive(Path(path), self._store.identity, entries)
         self._store.note("exported")
@@ -281,18 +287,19 @@ class Gallery:
 
 def refuse_key_on_server(place: str | Path) -> None:
     """GalleryError where a gallery's place is a server's address: it cannot be encrypted there."""
-    if _on_server(place):
+    if on_server(place):
         raise GalleryError("pgvector searches plain vectors, so a gallery there cannot be encrypted by a key")
 
 
-def _on_server(place: str | Path) -> bool:
+def on_server(place: str | Path) -> bool:
+    """Whether a gallery's place is the address of a PostgreSQL server."""
     return str(place).startswith(("postgresql://", "postgres://"))
 
 
 def _store(place: str | Path, identity: Identity | None, create: bool, key: bytes | None) -> Store:
     if key is not None:
         refuse_key_on_server(place)
-    if _on_server(place):
+    if on_server(place):
         from unpool.faces.gallery.postgres import PostgresStore
 
         return PostgresStore(str(place), identity, create)

@@ -169,6 +169,9 @@ class SQLiteStore(Store):
     def _put(self, key: str, value: bytes) -> None:
         self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (key, value))
 
+    def lies_at(self, path: Path) -> bool:
+        return path.exists() and path.samefile(self._path)
+
     def person(self, name: str) -> Person:
         name = clean_name(name)
         with self._errors():

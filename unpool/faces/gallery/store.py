@@ -2,10 +2,12 @@
 
 import hashlib
 import secrets
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -71,6 +73,10 @@ class Store(ABC):
     @abstractmethod
     def person(self, name: str) -> Person:
         """Somebody enrolled. GalleryError: nobody has this name."""
+
+    def lies_at(self, path: Path) -> bool:
+        """Whether this file is the gallery itself."""
+        return False
 
     def remove(self, name: str) -> Person:
         """Erase a person and every trace of them; the audit trail keeps the random id.
@@ -216,8 +222,13 @@ def now() -> str:
 
 
 def clean_name(name: str) -> str:
-    """A person's name without white space around it. GalleryError: empty, too long, or with control characters."""
-    name = name.strip()
-    if not name or len(name) > 200 or not name.isprintable():
+    """A person's name without white space around it, its accents composed (NFC).
+
+    Raises:
+        GalleryError: empty, too long, or with control characters.
+    """
+    name = unicodedata.normalize("NFC", name.strip())
+    shown = name.replace("\u200c", "").replace("\u200d", "")  # joiners, which Persian and Indian names are written with
+    if not shown or len(name) > 200 or not shown.isprintable():
         raise GalleryError("a name has 1 to 200 printable characters")
     return name
