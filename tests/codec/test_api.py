@@ -1,5 +1,6 @@
 """`compress` and `decompress`: what comes back, regions, seams, threads, rate control, what is refused."""
 
+import gc
 import itertools
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import ExifTags, Image
 from skimage.data import coffee
 
 from unpool.codec import api, container
@@ -15,6 +17,7 @@ from unpool.codec.figures import seams
 from unpool.codec.fuzzing import fuzz
 from unpool.codec.tiling import analyse, synthesise
 from unpool.errors import BitstreamError, PictureError
+from unpool.images import exif
 from unpool.images.metrics import psnr_rgb
 from unpool.images.picture import Picture
 from unpool.zoo.weights import shipped
@@ -22,12 +25,18 @@ from unpool.zoo.weights import shipped
 needs_weights = pytest.mark.skipif(api.MODEL not in shipped(), reason="the codec's weights are not here")
 
 
+def _described() -> bytes:
+    found = Image.Exif()
+    found[ExifTags.Base.Artist] = "Ada"
+    return found.tobytes()
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.floats(1, 100), st.booleans(), st.booleans())
 def test_any_size_decodes_to_what_the_encoder_saw(codec, height, width, quality, grey, alpha):
     rng = np.random.default_rng(height * width)
     samples = rng.integers(0, 256, (height, width, 1 if grey else 3)).astype(np.uint8)
-    picture = Picture(samples, alpha=samples[:, :, 0] if alpha else None, exif=b"Exif\0\0abc")
+    picture = Picture(samples, alpha=samples[:, :, 0] if alpha else None, exif=_described())
     data = codec.compress(picture, quality, tile=64)
     back = codec.decompress(data)
     assert back.samples.shape == samples.shape
@@ -174,3 +183,30 @@ def test_hostile_weights_are_refused_or_decode(weights):
     found = fuzz(weights, 100, target="weights")
     assert found["failures"] == 0
     assert found["decoded"] < 80
+
+
+def test_what_a_file_says_of_its_orientation_is_not_believed(photo):
+    found = Image.Exif()
+    found[ExifTags.Base.Orientation], found[ExifTags.Base.Artist] = 6, "Ada"
+    for said, kept in ((found.tobytes(), {ExifTags.Base.Artist: "Ada"}), (b"Exif\0\0nonsense", None)):
+        back = api.decompress(api.compress(Picture(photo, exif=said), lossless=True)).exif
+        assert (None if back is None else dict(exif.parsed(back))) == kept
+
+
+def test_nothing_of_a_picture_is_kept_after_it_is_compressed(codec, photo):
+    codec.compress(Picture(photo), 20)
+    gc.collect()
+    assert not [one for one in gc.get_objects() if isinstance(one, api._Encoding)]
+
+
+@needs_weights
+@pytest.mark.parametrize("wish", [{"bpp": 50}, {"bpp": 0.0001}, {"psnr": 95}, {"psnr": 3}])
+def test_a_wish_out_of_reach_is_refused(photo, wish):
+    with pytest.raises(PictureError, match=r"out of reach for this picture: quality 1(00)? gives"):
+        api.compress(Picture(photo), **wish)
+
+
+def test_a_wish_is_finite(codec, photo):
+    for wish in ({"bpp": np.inf}, {"psnr": np.nan}):
+        with pytest.raises(PictureError, match="finite and above 0"):
+            codec.compress(Picture(photo), **wish)

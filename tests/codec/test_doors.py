@@ -63,3 +63,12 @@ def test_pillow_opens_and_saves(photo, tmp_path):
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(OSError, match="damaged"), Image.open(path) as image:
         image.load()
+
+
+def test_a_folder_or_a_pictures_name_for_the_file_is_refused(png, tmp_path):
+    assert "is a folder" in run("compress", tmp_path, status=2)
+    before = png.read_bytes()
+    for out in (png, tmp_path / "copy.jpg"):
+        assert "under a picture's name" in run("compress", png, "-o", out, status=2)
+    assert png.read_bytes() == before
+    assert not (tmp_path / "copy.jpg").exists()

@@ -89,3 +89,17 @@ def test_mistakes_are_one_line(call, photo, tmp_path, monkeypatch, arguments, sa
     assert error.count("\n") == 1
     assert says in error
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
+
+
+def test_what_is_of_no_use_or_no_classifier_is_one_line(call, photo, tmp_path) -> None:
+    out = tmp_path / "map.png"
+    for arguments, says in (
+        (["--channels", "3"], "--channels goes with --top"),
+        (["--top", "1", "--method", "grad-cam"], "leave out --target, --method and --style"),
+        (["--model", "explanation/invert-lite0-early"], "does not answer for a picture"),
+        (["--model", "generation/fashion"], "does not answer for a picture"),
+    ):
+        status, _, said = call(photo, "-o", out, *arguments)
+        assert (status, said.count("\n")) == (2, 1), arguments
+        assert says in said
+    assert not out.exists()

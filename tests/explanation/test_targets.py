@@ -180,6 +180,8 @@ def test_layers_are_found_by_name() -> None:
         ({"target": 4}, "there are 4, from 0 to 3"),
         ({"target": "cat"}, "have no names"),
         ({"target": "neuron:a"}, "cannot be read"),
+        ({"target": "position:1,2,3"}, "cannot be read"),
+        ({"target": "channel:1,2"}, "cannot be read"),
         ({"target": True}, "truth value"),
         ({"target": object()}, "cannot be made of"),
         ({"target": []}, "no targets"),

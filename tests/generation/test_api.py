@@ -47,7 +47,7 @@ def test_mistakes(plain, made):
         generate(plain, 0)
     with pytest.raises(UnpoolError, match="between 0 and 1"):
         generate(plain, 1, truncation=2)
-    with pytest.raises(UnpoolError, match="at least 0"):
+    with pytest.raises(UnpoolError, match="between 0 and 2"):
         generate(plain, 1, seed=-1)
     with pytest.raises(UnpoolError, match="no model"):
         generate("juggling")

@@ -95,3 +95,42 @@ def test_mistakes_are_one_line_and_leave_nothing(run, photos, tmp_path, argument
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out.png").exists()
+
+
+def test_a_report_of_a_picture_restored_in_its_place(run, photos):
+    place = photos / "cat0.png"
+    options = ["--method", "nlm", "--sigma", "30", "--report"]
+    assert run(place, "-o", photos / "other.png", *options, photos / "a.html").returncode == 0
+    assert run(place, "-o", place, *options, photos / "b.html").returncode == 0
+    assert "identical" not in (photos / "b.html").read_text()
+    done = run(photos / "cat1.jpg", "-o", photos / "r.png", *options, photos / "nope" / "r.html")
+    assert done.returncode == 2
+    assert not (photos / "r.png").exists()
+
+
+def test_what_does_not_go_together_is_refused(run, photos):
+    bicubic, wiener = ["--method", "bicubic", "--scale", "2"], ["--method", "wiener"]
+    for options, says in (
+        ([*bicubic, "--model", "nonsense"], "is no network"),
+        ([*bicubic, "--task", "denoise"], "is no network"),
+        (["--sigma", "3"], "finds noise and blur itself"),
+        ([*wiener, "--blur", "1", "--motion", "3,0"], "not both"),
+        ([*wiener, "--blur", "inf"], "0 to 100 pixels"),
+        ([*wiener, "--blur", "1e6"], "0 to 100 pixels"),
+        ([*wiener, "--motion", "nan,1"], "0 to 100 pixels"),
+        ([*wiener, "--motion", "-5,0"], "0 to 100 pixels"),
+        ([*wiener, "--motion", "5,inf"], "finite angle"),
+    ):
+        done = run(photos / "cat0.png", "-o", photos / "r.png", *options)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), (options, done.stderr)
+        assert says in done.stderr
+    assert not (photos / "r.png").exists()
+
+
+def test_transparency_that_hides_nothing_is_no_obstacle(run, photos):
+    grey = np.full((20, 30, 3), 90, np.uint8)
+    write(Picture(grey, np.full((20, 30), 255, np.uint8)), photos / "opaque.png")
+    enlarge = ["--method", "bicubic", "--scale", "2"]
+    assert run(photos / "opaque.png", "-o", photos / "o.jpg", *enlarge).returncode == 0
+    write(Picture(grey, np.full((20, 30), 254, np.uint8)), photos / "veiled.png")
+    assert run(photos / "veiled.png", "-o", photos / "v.jpg", *enlarge).returncode == 2

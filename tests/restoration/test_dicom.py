@@ -49,3 +49,16 @@ def test_what_is_no_dicom_picture_is_refused(tmp_path):
         restore_dicom(tmp_path / "x.dcm", tmp_path / "y.dcm")
     with pytest.raises(PictureError, match="several frames or colour"):
         restore_dicom(get_testdata_file("examples_rgb_color.dcm"), tmp_path / "y.dcm")
+
+
+def test_every_spacing_follows_and_large_pictures_are_refused(tmp_path, enlarger):
+    dataset = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    dataset.ImagerPixelSpacing = [0.2, 0.4]
+    dataset.save_as(tmp_path / "in.dcm")
+    restore_dicom(tmp_path / "in.dcm", tmp_path / "out.dcm", model=enlarger)
+    after = pydicom.dcmread(tmp_path / "out.dcm")
+    factor = after.Rows / dataset.Rows
+    assert [float(one) * factor for one in after.ImagerPixelSpacing] == pytest.approx([0.2, 0.4])
+    with pytest.raises(PictureError, match="more than 10: raise"):
+        restore_dicom(tmp_path / "in.dcm", tmp_path / "again.dcm", model=enlarger, max_pixels=10)
+    assert not (tmp_path / "again.dcm").exists()

@@ -55,3 +55,17 @@ def test_what_is_not_feed_forward_is_refused():
     module.feed_forward = False
     with pytest.raises(ModelError, match="feed-forward"):
         export(module, record())
+
+
+class Nowhere(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return torch.log(self.scale * x - 5)
+
+
+def test_answers_that_are_no_numbers_are_not_called_equal():
+    with pytest.raises(ModelError, match="differs from the network by inf"):
+        export(Nowhere(), record())

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import importlib.util
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,17 +34,22 @@ body {{ margin: 1rem auto; max-width: 70rem; padding: 0 1rem; }}
 """
 
 
+def check_map(count: int) -> None:
+    """Raises UnpoolError where a map of so many codes cannot be made, MissingExtraError without openTSNE."""
+    if count < _LEAST:
+        raise UnpoolError(f"a map needs at least {_LEAST} pictures, not {count}")
+    if importlib.util.find_spec("openTSNE") is None:
+        raise MissingExtraError("a map of codes", "maps")
+
+
 def places_of(codes: np.ndarray, seed: int = 0) -> np.ndarray:
     """Codes (N, D) to points (N, 2) by t-SNE (van der Maaten and Hinton 2008; openTSNE), cosine distances.
 
     Raises UnpoolError for fewer than eight codes, MissingExtraError without openTSNE.
     """
-    if len(codes) < _LEAST:
-        raise UnpoolError(f"a map needs at least {_LEAST} pictures, not {len(codes)}")
-    try:
-        from openTSNE import TSNE
-    except ImportError:
-        raise MissingExtraError("a map of codes", "maps") from None
+    check_map(len(codes))
+    from openTSNE import TSNE
+
     perplexity = min(30.0, (len(codes) - 1) / 3)
     return np.asarray(TSNE(perplexity=perplexity, metric="cosine", random_state=seed, n_jobs=1).fit(codes))
 

@@ -54,7 +54,7 @@ def write_codes(
                 arrays: dict[str, Any] = {"path": np.array(names), "code": code, "error": error}
                 np.savez(file, **(arrays | made_by))
         else:
-            with open(beside, "w", newline="", encoding="utf-8") as file:
+            with open(beside, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
                 writer = csv.writer(file)
                 writer.writerow(["path", "error", *(f"code{i}" for i in range(code.shape[1]))])
                 writer.writerows([n, f"{e:.6g}", *(f"{v:.6g}" for v in c)] for n, e, c in zip(names, error, code))

@@ -73,7 +73,9 @@ class Worker:
                     self.failed += row["error"] is not None
                     yield {"input": _shown(picture), "worker": self.name, **row}
             except (Exception, GeneratorExit, KeyboardInterrupt):
-                os.ftruncate(here, start)  # a full disk is no fault of the picture; of a killed worker the attempt stays
+                os.ftruncate(
+                    here, start
+                )  # a full disk is no fault of the picture; of a killed worker the attempt stays
                 raise
             finally:
                 os.close(here)

@@ -47,9 +47,15 @@ def compress(
     import json
     import time
 
+    from unpool.errors import PictureError
     from unpool.images.atomic import atomic
+    from unpool.train.data.folders import PICTURE_SUFFIXES
 
+    if picture.is_dir():
+        raise PictureError(f"{picture} is a folder: give a picture")
     place = out if out is not None else picture.with_suffix(".unp")
+    if place.suffix.lower() in PICTURE_SUFFIXES:
+        raise PictureError(f"{place} would hold a .unp file under a picture's name: call it .unp")
     limit = parse_size(size) if size is not None else None
     from unpool.codec.api import compress as compressed
     from unpool.images.reading import read

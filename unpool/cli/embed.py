@@ -29,7 +29,7 @@ def embed(
     import json
 
     from unpool.autoencoders.api import Coder
-    from unpool.autoencoders.maps import write_map
+    from unpool.autoencoders.maps import check_map, write_map
     from unpool.autoencoders.table import check_output, write_codes
     from unpool.errors import ModelError, PictureError, UnpoolError
     from unpool.train.data.folders import pictures as pictures_in
@@ -46,6 +46,8 @@ def embed(
         files += [found.path for found in pictures_in(path)] if path.is_dir() else [path]
     if not files:
         raise PictureError("there are no pictures in " + ", ".join(map(str, pictures)))
+    if to_map is not None:
+        check_map(len(files))
     codes, shown = write_codes(out, predictor, files, align=align)
     if to_map is not None:
         write_map(to_map, shown, [str(file) for file in files], codes, f"Codes of {model}")

@@ -34,16 +34,26 @@ def explain(
     """Show what a network saw in a picture."""
     import json
 
+    from unpool.errors import ModelError
     from unpool.images.writing import check_output
 
+    if top is None and channels is not None:
+        raise ModelError("--channels goes with --top: add it")
     if top is not None:
+        if (target, method, style) != (None, "guided", "auto"):
+            raise ModelError("--top shows what excites a layer: leave out --target, --method and --style")
         _figure(picture, out, model, device, layer, top, channels, as_json)
         return
     check_output(out, height=1, width=1)
     from unpool.explanation.api import explain as explained
     from unpool.zoo.loading import load
 
-    found = explained(load(model, device), picture, target=target, layer=layer, method=method)
+    network = load(model, device)
+    try:
+        found = explained(network, picture, target=target, layer=layer, method=method)
+    except (RuntimeError, TypeError, LookupError, ValueError) as error:
+        said = " ".join(str(error).split())[:120]
+        raise ModelError(f"{model} does not answer for a picture ({said}): choose another model") from None
     found.save(out, style=style)
     honesty = found.honesty() if scores else None
     answer = {"picture": str(picture), "model": model, **_answer(found), "output": str(out)}

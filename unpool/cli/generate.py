@@ -209,6 +209,7 @@ def _sound_or_text(
 def _walk(
     made: "Generation", first: int, second: int, label: int | None, truncation: float, frames: int, out: Any
 ) -> dict[str, Any]:
+    from unpool.errors import UnpoolError
     from unpool.generation.export import animate
     from unpool.images.writing import write
 
@@ -221,6 +222,8 @@ def _walk(
         animate(pictures, out)
         return {"to": second, "frames": frames, "animation": str(out)}
     out.mkdir(parents=True, exist_ok=True)
+    if any(out.glob("[0-9][0-9][0-9][0-9].png")):
+        raise UnpoolError(f"{out} holds the frames of another walk: choose another folder")
     for i, picture in enumerate(pictures):
         write(picture, out / f"{i:04d}.png")
     return {"to": second, "frames": frames, "folder": str(out)}

@@ -1,6 +1,7 @@
 """The door itself: which commands exist, and how a mistake reaches the user."""
 
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -104,5 +105,7 @@ def _run() -> int:
 
 def main() -> None:
     """Entry point of the `unpool` command: a user's mistake is one line on stderr and exit status 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names are bytes, and need not be text
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of damage in a picture, which is one error
     sys.exit(_run())

@@ -51,6 +51,8 @@ def models(
         from unpool.zoo.cards import write_cards
 
         write_cards(entries, cards)
+        if as_json:
+            print(json.dumps({"cards": str(cards), "models": [e.record.name for e in entries]}))
         return
     checked = _checked([e.record.name for e in entries], data) if check else {}
     if as_json:

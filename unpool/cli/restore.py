@@ -48,6 +48,8 @@ def restore(
     jobs = _jobs(pictures, out)
     if report is not None and len(jobs) > 1:
         raise UnpoolError("--report shows one picture: give one")
+    if report is not None and not report.absolute().parent.is_dir():
+        raise UnpoolError(f"there is no folder {report.parent}: make it first")
     options = {
         "scale": scale, "task": task, "model": model, "method": method, "strength": strength, "sigma": sigma,
         "blur": blur, "motion": _motion(motion), "iterations": iterations, "device": device,
@@ -101,13 +103,14 @@ def _one(
     if is_dicom(source):
         if place.suffix.lower() != ".dcm" or report is not None:
             raise UnpoolError(f"{source} is a DICOM file: its result is one too (-o NAME.dcm), without a report")
-        plan = restore_dicom(source, place, **options)
+        plan = restore_dicom(source, place, max_pixels=file_options["max_pixels"], **options)
     else:
+        before = None
+        if report is not None:  # the result may take the source's place
+            before = read(source, **{name: file_options[name] for name in ("max_pixels", "keep_location")})
         plan = restore_file(source, place, progress=progress, **options, **file_options)
-        if report is not None:
-            write_report(
-                report, read(source, max_pixels=file_options["max_pixels"]), read(place, max_pixels=2**62), plan
-            )
+        if report is not None and before is not None:
+            write_report(report, before, read(place, max_pixels=2**62), plan)
     return {
         "picture": str(source), "out": str(place), "steps": list(plan.names), "scale": plan.scale,
         "found": str(plan.found) if plan.found else None, "seconds": round(time.perf_counter() - started, 2),

@@ -1,6 +1,7 @@
 """`compress` and `decompress`: pictures in memory to `.unp` bytes and back."""
 
 import functools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from unpool.zoo.weights import load_module, shipped, tensor_hash
 MODEL = "codec/photo"
 TILE = 1024
 EFFORTS = (1, 2, 3)
+_NEAR_BITS, _NEAR_DECIBELS = 0.02, 0.1  # how far from a wish a file may be: share of its bits, and dB
 _TRADE = 32.0  # bits a squared step of error is worth, chosen on held-out photographs
 _DECODER_SIDE = (
     *("synthesis.", "hyper_synthesis.", "passes.", "log_inverse_gain", "hyper_scale"),
@@ -109,12 +111,13 @@ class _Encoding:
         self.boxes = [self.header(tenths=10).box(number) for number in range(self.header(tenths=10).tiles)]
         self.keep = picture.height * picture.width <= _KEEP_PIXELS
         self.analysed: dict[Box, Tensor] = {}
+        self.coded: dict[int, bytes] = {}
 
     def find(self, quality: float, bpp: float | None, psnr: float | None, size: int | None) -> bytes:
         if sum(wish is not None for wish in (bpp, psnr, size)) > 1:
             raise PictureError("give one of bpp, psnr and size, not several")
-        if any(wish is not None and not wish > 0 for wish in (bpp, psnr, size)):
-            raise PictureError("bpp, psnr and size must be above 0")
+        if any(wish is not None and not 0 < wish < math.inf for wish in (bpp, psnr, size)):
+            raise PictureError("bpp, psnr and size must be finite and above 0")
         if bpp is not None:
             wished = bpp * self.picture.height * self.picture.width / 8
         if size is not None:
@@ -125,16 +128,25 @@ class _Encoding:
                 raise PictureError(
                     f"this picture does not fit into {size} bytes: quality 1 needs {trial.value:.0f}; make it smaller"
                 )
+            if bpp is not None and abs(trial.value / wished - 1) > _NEAR_BITS:
+                _refuse_at_the_end(trial, f"{bpp:g} bits per pixel", trial.value / wished * bpp)
             return self.code(trial.tenths)
         if psnr is not None:
-            return self.code(rate.search(self.psnr, psnr, tolerance=0.05, logarithmic=False).tenths)
+            trial = rate.search(self.psnr, psnr, tolerance=0.05, logarithmic=False)
+            if abs(trial.value - psnr) > _NEAR_DECIBELS:
+                _refuse_at_the_end(trial, f"{psnr:g} dB", trial.value)
+            return self.code(trial.tenths)
         if not 1 <= quality <= 100:
             raise PictureError(f"quality is {quality}: give 1 to 100")
         return self.code(round(quality * 10))
 
-    @functools.lru_cache(maxsize=16)  # noqa: B019 (the object lives for one call)
     def code(self, tenths: int) -> bytes:
         """The file at ten times a quality."""
+        if tenths not in self.coded:
+            self.coded[tenths] = self._code(tenths)
+        return self.coded[tenths]
+
+    def _code(self, tenths: int) -> bytes:
         streams = []
         for box in self.boxes:
             y = self._latents(box)
@@ -164,6 +176,14 @@ class _Encoding:
         if self.keep:
             self.analysed[box] = y
         return y
+
+
+def _refuse_at_the_end(trial: rate.Trial, wished: str, reached: float) -> None:
+    """PictureError where a search ended at the lowest or highest quality; between them steps may be coarse."""
+    if trial.tenths in (rate.LOW, rate.HIGH):
+        raise PictureError(
+            f"{wished} are out of reach for this picture: quality {trial.tenths / 10:g} gives {reached:.3g}"
+        )
 
 
 def _header_fields(picture: Picture, tile: int) -> dict[str, Any]:

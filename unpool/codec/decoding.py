@@ -9,6 +9,7 @@ from unpool.codec.bitstream import LatentCoder
 from unpool.codec.container import Container, Header
 from unpool.codec.tiling import STRIDE, Box, latent_size, synthesise
 from unpool.errors import PictureError
+from unpool.images import exif
 from unpool.images.picture import Picture
 
 
@@ -17,8 +18,9 @@ def decode(parsed: Container, region: Box | None, coder: LatentCoder | None, loo
     header = parsed.header
     top, left, height, width = region or (0, 0, header.height, header.width)
     if min(top, left) < 0 or min(height, width) < 1 or top + height > header.height or left + width > header.width:
+        given = f"{left},{top},{width},{height}"
         raise PictureError(
-            f"region {region} (top, left, height, width) leaves the {header.width}x{header.height} picture"
+            f"the region {given} (x, y, width, height) leaves the {header.width}x{header.height} picture"
         )
     wanted = (top, left, height, width)
     kind = np.uint16 if header.deep else np.uint8
@@ -38,7 +40,9 @@ def decode(parsed: Container, region: Box | None, coder: LatentCoder | None, loo
         for number in _tiles_in(header, wanted):
             box = header.box(number)
             _paste(alpha, lossless.decode(parsed.alpha_tile(number), box[2], box[3], 1, depth), box, wanted)
-    return Picture(samples, None if alpha is None else alpha[:, :, 0], parsed.exif())
+    said = parsed.exif()
+    kept = None if said is None else exif.cleaned(exif.parsed(said), keep_location=True)[0]  # a file may say anything
+    return Picture(samples, None if alpha is None else alpha[:, :, 0], kept)
 
 
 def _lossy_tile(latents: "_Latents", header: Header, box: Box, look: bool) -> np.ndarray:

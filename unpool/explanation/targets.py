@@ -213,16 +213,20 @@ def as_target(value: Any, names: Sequence[str] | None, on_layer: bool) -> Target
 
 def _parsed(text: str, names: Sequence[str] | None, on_layer: bool) -> Target:
     kind, colon, rest = text.partition(":")
-    kinds: dict[str, Callable[..., Target]] = {
-        "channel": Channel,
-        "position": Position,
-        "neuron": Neuron,
-        "class": Class,
+    kinds: dict[str, tuple[Callable[..., Target], tuple[int, ...]]] = {  # and of how many numbers
+        "channel": (Channel, (1,)),
+        "position": (Position, (2,)),
+        "neuron": (Neuron, (1, 3)),
+        "class": (Class, (1,)),
     }
     if colon and kind in kinds:
+        made, counts = kinds[kind]
         try:
-            return kinds[kind](*(int(part) for part in rest.split(",")))
-        except (TypeError, ValueError):
+            numbers = [int(part) for part in rest.split(",")]
+            if len(numbers) not in counts:
+                raise ValueError
+            return made(*numbers)
+        except ValueError:
             raise ModelError(
                 f"target {text!r} cannot be read: write channel:K, position:ROW,COLUMN, neuron:K,ROW,COLUMN or class:K"
             ) from None

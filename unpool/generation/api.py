@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from unpool.errors import UnpoolError
+from unpool.errors import ModelError, UnpoolError
 from unpool.generation.model import Generator
+from unpool.generation.seeds import drawn
 from unpool.images.picture import Picture
 from unpool.images.reading import as_picture
 from unpool.zoo.loading import load
@@ -74,6 +75,8 @@ def predictor(module: Any, record: Record, device: torch.device) -> Any:
     if isinstance(module, Generator):
         return Generation(module, record, device) if len(module.size) == 2 else Voices(module, record, device)
     kinds: dict[type, Any] = {DigitJudge: Judge, MaskAutoencoder: Denoiser, SentenceCoder: Writer}
+    if type(module) not in kinds:
+        raise ModelError(f"{record.name}: {record.network} is no network that generates")
     return kinds[type(module)](module, record, device)
 
 
@@ -110,14 +113,9 @@ class Generation:
         self, n: int, *, seed: int = 0, label: int | None = None, truncation: float = 1.0
     ) -> tuple[Tensor, Tensor | None]:
         """Latents (n, latent) and labels (n,) of the seeds `seed` to `seed + n - 1`, one seed a picture."""
-        if n < 1:
-            raise UnpoolError(f"n is the number of pictures, at least 1, not {n}")
-        if seed < 0:
-            raise UnpoolError(f"a seed is at least 0, not {seed}")
         if not 0 <= truncation <= 1:
             raise UnpoolError(f"truncation lies between 0 and 1, not at {truncation:g}")
-        drawn = [torch.randn(self.module.latent, generator=torch.Generator().manual_seed(seed + i)) for i in range(n)]
-        return torch.stack(drawn) * truncation, self.labels(n, label, first=seed)
+        return drawn(self.module.latent, n, seed) * truncation, self.labels(n, label, first=seed)
 
     def labels(self, n: int, label: int | None = None, first: int = 0) -> Tensor | None:
         """Labels (n,): all `label`, or taking turns from `first`; None where there are no classes."""

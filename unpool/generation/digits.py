@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from unpool.errors import DataError, UnpoolError
 from unpool.generation.model import Generator
+from unpool.generation.seeds import drawn
 from unpool.generation.waveform import BANDS, FRAMES, LENGTH, Spectrogram, fitted, read_wav, trimmed
 from unpool.nn.towers import Decoder, Encoder
 from unpool.train.data.find import find
@@ -161,10 +162,9 @@ class Voices:
 
     def latents(self, n: int, *, seed: int = 0, truncation: float = 1.0) -> Tensor:
         """Latents (n, latent) of the seeds `seed` to `seed + n - 1`; `truncation` scales them, 0 to 1."""
-        if n < 1 or seed < 0 or not 0 <= truncation <= 1:
-            raise UnpoolError(f"n is at least 1, a seed at least 0, truncation 0 to 1: not {n}, {seed}, {truncation:g}")
-        drawn = [torch.randn(self.module.latent, generator=torch.Generator().manual_seed(seed + i)) for i in range(n)]
-        return truncation * torch.stack(drawn)
+        if not 0 <= truncation <= 1:
+            raise UnpoolError(f"truncation lies between 0 and 1, not at {truncation:g}")
+        return truncation * drawn(self.module.latent, n, seed)
 
     def classes(self, n: int, *, seed: int = 0, digit: int | None = None, speaker: int | None = None) -> Tensor:
         """Classes (n,) of the seeds `seed` to `seed + n - 1`: digits and speakers take turns unless asked for."""

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from unpool.errors import DataError, UnpoolError
+from unpool.generation.seeds import drawn
 from unpool.nn.towers import Decoder, Encoder, stage_sizes
 from unpool.train.data.find import find
 from unpool.zoo.record import Record
@@ -196,11 +197,11 @@ class Writer:
 
     def write(self, n: int = 1, *, seed: int = 0, truncation: float = 1.0) -> list[str]:
         """Sentences of the seeds `seed` to `seed + n - 1`; `truncation`, 0 to 1, scales the latents."""
-        if n < 1 or seed < 0 or not 0 <= truncation <= 1:
-            raise UnpoolError(f"n is at least 1, a seed at least 0, truncation 0 to 1: not {n}, {seed}, {truncation:g}")
-        drawn = [torch.randn(self.module.code, generator=torch.Generator().manual_seed(seed + i)) for i in range(n)]
+        if not 0 <= truncation <= 1:
+            raise UnpoolError(f"truncation lies between 0 and 1, not at {truncation:g}")
+        latents = drawn(self.module.code, n, seed)
         with inference(self.device, exact=True):
-            codes = self.module.centre + truncation * torch.stack(drawn).to(self.device) @ self.module.factor.T
+            codes = self.module.centre + truncation * latents.to(self.device) @ self.module.factor.T
             return self._texts(self.module.decode(codes))
 
     def encode(self, sentences: Sequence[str]) -> Tensor:

@@ -11,8 +11,11 @@ from torch import Tensor
 from unpool.errors import MissingExtraError, PictureError
 from unpool.images.atomic import atomic
 from unpool.images.picture import Picture
+from unpool.images.reading import MAX_PIXELS
 from unpool.images.resampling import imresize
 from unpool.restoration.plan import Plan, Step, Wish, make_plan
+
+_SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")  # of slices, X-rays, and scans
 
 
 def is_dicom(path: str | Path) -> bool:
@@ -24,7 +27,7 @@ def is_dicom(path: str | Path) -> bool:
         return False
 
 
-def _read(path: str | Path) -> tuple[Any, np.ndarray]:
+def _read(path: str | Path, max_pixels: int) -> tuple[Any, np.ndarray]:
     """The data set and its stored values (H, W)."""
     try:
         import pydicom
@@ -32,9 +35,12 @@ def _read(path: str | Path) -> tuple[Any, np.ndarray]:
         raise MissingExtraError("DICOM", "dicom") from None
     try:
         dataset = pydicom.dcmread(path)
-        stored = dataset.pixel_array
+        pixels = int(dataset.get("Rows", 0)) * int(dataset.get("Columns", 0))
+        stored = dataset.pixel_array if pixels <= max_pixels else np.empty(0)
     except Exception as error:  # pydicom raises whatever its parsers raise
         raise PictureError(f"{path} is not a DICOM file with a picture that can be read: {error}") from None
+    if pixels > max_pixels:
+        raise PictureError(f"{path} has {pixels:,} pixels, more than {max_pixels:,}: raise max_pixels (--max-pixels)")
     if stored.ndim != 2 or dataset.PhotometricInterpretation not in ("MONOCHROME1", "MONOCHROME2"):
         raise PictureError(f"{path} holds several frames or colour: give one grey frame")
     return dataset, stored
@@ -55,7 +61,7 @@ def window(dataset: Any, values: np.ndarray) -> tuple[float, float]:
     return float(low), float(max(high, low + 1))
 
 
-def restore_dicom(source: str | Path, out: str | Path, **options: Any) -> Plan:
+def restore_dicom(source: str | Path, out: str | Path, *, max_pixels: int = MAX_PIXELS, **options: Any) -> Plan:
     """Restore one DICOM file into another, options as for `unpool.restore`. Returns what was done.
 
     The model sees the window [0, 1]; what lies outside the window keeps its value (enlarged bicubically). Values keep
@@ -63,9 +69,9 @@ def restore_dicom(source: str | Path, out: str | Path, **options: Any) -> Plan:
     an identifier of its own.
 
     Raises:
-        PictureError: not a DICOM file, or not one grey frame.
+        PictureError: not a DICOM file, not one grey frame, or more pixels than `max_pixels`.
     """
-    dataset, stored = _read(source)
+    dataset, stored = _read(source, max_pixels)
     slope, intercept = float(dataset.get("RescaleSlope", 1) or 1), float(dataset.get("RescaleIntercept", 0) or 0)
     values = stored * slope + intercept
     low, high = window(dataset, values)
@@ -102,8 +108,9 @@ def _write(dataset: Any, levels: np.ndarray, plan: Plan, out: str | Path) -> Non
         bits,
         generate_instance_uid=True,
     )
-    if plan.scale != 1 and "PixelSpacing" in made:
-        made.PixelSpacing = [round(float(spacing) / plan.scale, 8) for spacing in made.PixelSpacing]
+    for name in _SPACINGS if plan.scale != 1 else ():
+        if name in made:
+            setattr(made, name, [round(float(spacing) / plan.scale, 8) for spacing in made[name].value])
     made.ImageType = ["DERIVED", *list(dataset.get("ImageType", ["ORIGINAL", "PRIMARY"]))[1:]]
     made.DerivationDescription = f"unpool: {', '.join(plan.names) or 'nothing changed'}"
     with atomic(out) as beside:

@@ -1,5 +1,6 @@
 """What is asked of a restoration, and which networks or classical methods answer it, in which order."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ from unpool.zoo.record import Record
 from unpool.zoo.runtime import choose_device
 from unpool.zoo.weights import load_module, shipped
 
+_LARGEST_BLUR = 100  # pixels; kernels grow with its square
 TASKS = ("auto", "sr", "photo", "denoise", "jpeg", "deblur")
 _ENLARGING = ("sr", "photo")
 _ENLARGING_METHODS = ("bicubic", "lanczos")
@@ -104,8 +106,17 @@ class Wish:
             raise UnpoolError(f"strength is {self.strength}: give 0 (faithful) to 1 (strong)")
         if self.scale is not None and not 1 <= self.scale <= 16:
             raise UnpoolError(f"scale is {self.scale}: give 1 to 16")
+        known = (*([] if self.blur is None else [self.blur]), *(self.motion or ())[:1])
+        if not all(0 <= pixels <= _LARGEST_BLUR for pixels in known) or not math.isfinite((self.motion or (0, 0))[1]):
+            raise UnpoolError(f"a known blur has 0 to {_LARGEST_BLUR} pixels, and motion a finite angle")
+        if self.blur is not None and self.motion is not None:
+            raise UnpoolError("give the blur or the motion that is known, not both")
         if self.method == "network":
+            if not self.sigma is self.blur is self.motion is None:
+                raise UnpoolError("a network finds noise and blur itself: leave them out, or choose a classical method")
             return
+        if self.model is not None or self.task != "auto" or self.strength:
+            raise UnpoolError(f"{self.method} is no network: leave out task, model and strength")
         if self.method not in classical.METHODS:
             raise UnpoolError(f"there is no method {self.method!r}; there are: network, {', '.join(classical.METHODS)}")
         enlarges = self.method in _ENLARGING_METHODS

@@ -1,6 +1,7 @@
 """Models as ONNX, checked against the network they came from."""
 
 import io
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,8 +112,10 @@ def _difference(content: bytes, module: nn.Module, inputs: tuple[Tensor, ...]) -
         wanted = _flat(module(*inputs))
     worst = 0.0
     for ours, theirs in zip(wanted, session.run(None, feed), strict=True):
-        apart = (ours - torch.from_numpy(theirs)).abs().max() / ours.abs().max().clamp(min=1)
-        worst = max(worst, float(apart))
+        if ours.shape != theirs.shape:
+            return math.inf
+        apart = float((ours - torch.from_numpy(theirs)).abs().max() / ours.abs().max().clamp(min=1))
+        worst = max(worst, apart if math.isfinite(apart) else math.inf)
     return worst
 
 

@@ -134,7 +134,7 @@ def build(record: Record, source: str) -> nn.Module:
         raise ModelError(f"{source}: its record names {record.network}, which is no network of this package")
     try:
         return kind(**record.config)
-    except (TypeError, ValueError, RuntimeError, ArithmeticError, MemoryError) as error:
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, MemoryError, LookupError, AttributeError) as error:
         raise ModelError(f"{source}: {record.network} does not take its record's configuration ({error})") from None
 
 

@@ -12,7 +12,7 @@ from unpool.images.reading import read
 from unpool.train.data.pack import Entry
 
 PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".jxl", ".gif"}
+    {".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".gif"}
 )
 
 
@@ -39,7 +39,8 @@ def pictures(folder: str | Path) -> list[Listed]:
     found = []
     for path in sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
-        if path.suffix.lower() in PICTURE_SUFFIXES and not any(part.startswith(".") for part in inside.parts):
+        hidden = any(part.startswith(".") for part in inside.parts)
+        if path.suffix.lower() in PICTURE_SUFFIXES and not hidden and path.is_file():
             label = inside.parent.as_posix()
             found.append(Listed(path, inside.as_posix(), None if label == "." else label))
     if not found:
