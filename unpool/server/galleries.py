@@ -159,7 +159,7 @@ def router(desk: Desk, shelf: Shelf) -> APIRouter:
         return {"faces": await desk.do(shelf.do, gallery, False, work)}
 
     @routes.post(
-        "/{gallery}/verify/{person}",
+        "/{gallery}/verify/{person:path}",
         summary="Is this the person?",
         responses=_MISSING,
         openapi_extra=takes("image/*"),
