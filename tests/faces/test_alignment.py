@@ -46,7 +46,9 @@ def test_similarity_never_mirrors():
     assert np.linalg.det(similarity(TEMPLATE, mirrored)[:, :2]) > 0
 
 
-@pytest.mark.parametrize("wrong", [np.zeros((4, 2)), np.full((5, 2), np.nan), np.zeros(10), [[1, 2]] * 4])
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((4, 2)), np.full((5, 2), np.nan), np.zeros(10), [[1, 2]] * 4, "abc", [[1, 2], [3]]]
+)
 def test_landmarks_that_are_none_are_refused(wrong):
     with pytest.raises(PictureError, match="five"):
         check_landmarks(wrong)

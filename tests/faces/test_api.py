@@ -102,6 +102,14 @@ def test_a_mirrored_face_is_enlarged_to_the_mirror_image(enlarger):
     assert torch.allclose(restorer.enlarge(small).flip(3), restorer.enlarge(small.flip(3)), atol=1e-6)
 
 
+def test_a_model_of_another_kind_is_one_line(model, enlarger, crop):
+    for call in (api.embed, lambda *a, **k: api.verify(crop, *a, **k)):
+        with pytest.raises(ModelError, match="is no face recogniser"):
+            call(crop, aligned=True, model=enlarger)
+    with pytest.raises(ModelError, match="restores no faces"):
+        api.restore_face(crop, aligned=True, model="restoration/sr-x4")
+
+
 def test_an_aligned_face_to_be_enlarged_is_square(enlarger, crop):
     with pytest.raises(PictureError, match="square, not 30x112"):
         api.restore_face(crop.resize((30, 112)), aligned=True, model=enlarger)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 
 from unpool.errors import DataError
 from unpool.train import checkpoint
@@ -63,3 +64,27 @@ def test_a_later_format_is_refused(tmp_path):
     (folder / "checkpoint.json").write_text(json.dumps(document | {"format": 9}))
     with pytest.raises(DataError, match="format 9"):
         checkpoint.load(folder)
+
+
+def test_what_is_no_checkpoint_is_said(tmp_path):
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    for text in ("[]", "3", '{"format": 1, "shards": 0, "shapes": {}}'):
+        (folder / "checkpoint.json").write_text(text)
+        with pytest.raises(DataError, match="damaged"):
+            checkpoint.load(folder)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch):
+    folder = tmp_path / "checkpoint"
+    checkpoint.save(folder, {"x": torch.ones(3)}, {"step": 1})
+
+    def full(tensors, path):
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(DataError, match=r"No space left on device.*; the one before stays"):
+        checkpoint.save(folder, {"x": torch.ones(3)}, {"step": 2})
+    assert checkpoint.load(folder)[1] == {"step": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]

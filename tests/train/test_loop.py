@@ -1,6 +1,7 @@
 """The training loop: it learns, resumes bit for bit, keeps the best, and refuses what it must."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from unpool.errors import DataError, RecipeError, UnpoolError
+from unpool.errors import DataError, PictureError, RecipeError, UnpoolError
 from unpool.train import checkpoint
 from unpool.train.loop import train
 from unpool.train.recipe import Recipe
@@ -191,3 +192,44 @@ def test_sigterm_saves_and_stops(tmp_path):
 def test_averages_of_an_unknown_network(tmp_path):
     with pytest.raises(UnpoolError, match="ema names 'nobody'"):
         train(recipe(ema={"nobody": 0.9}), tmp_path, steps=3, device="cpu")
+
+
+def test_resume_with_other_parameters_to_train_is_refused(tmp_path):
+    train(recipe(options={"frozen": True, "width": 64}), tmp_path, steps=10, device="cpu")
+    with pytest.raises(DataError, match="trained other parameters"):
+        train(recipe(options={"width": 64}), tmp_path, steps=20, device="cpu", resume=True)
+    place = tmp_path / "checkpoint" / "checkpoint.json"
+    written = json.loads(place.read_text())
+    del written["state"]["trained"]  # as a checkpoint that does not say; the shapes do
+    place.write_text(json.dumps(written))
+    with pytest.raises(DataError, match="trained other parameters"):
+        train(recipe(options={"width": 64}), tmp_path, steps=20, device="cpu", resume=True)
+    del written["state"]["usual"]
+    place.write_text(json.dumps(written))
+    with pytest.raises(DataError, match="it lacks 'usual'"):
+        train(recipe(options={"frozen": True, "width": 64}), tmp_path, steps=20, device="cpu", resume=True)
+
+
+def test_averages_that_begin_late_begin_at_the_weights(tmp_path):
+    before = train(recipe(ema=None), tmp_path, steps=150, device="cpu")["mse"]
+    assert train(recipe(ema=0.999), tmp_path, steps=160, device="cpu", resume=True)["mse"] < 2 * before
+
+
+def test_a_first_figure_that_is_no_number_is_not_the_best(tmp_path):
+    best = {"metric": "mse", "higher": False}
+    told = train(recipe(best=best, options={"blind": 1}), tmp_path, steps=100, device="cpu")["mse"]
+    assert told < 0.2
+    every = train(recipe(best=best, options={"blind": 1000}), tmp_path / "blind", steps=20, device="cpu")["mse"]
+    assert every != every  # no figure ever: what was trained last ships
+    assert load_file(tmp_path / "blind" / "toy.safetensors")
+
+
+def test_a_workers_error_is_told_as_its_own(tmp_path):
+    for workers in (0, 1):
+        with pytest.raises(PictureError, match=r"^point-7.txt: damaged$"):
+            train(recipe(workers=workers, options={"broken": True}), tmp_path / str(workers), steps=20, device="cpu")
+
+
+def test_a_budget_is_finite(tmp_path):
+    with pytest.raises(RecipeError, match="minutes"):
+        train(recipe(), tmp_path, minutes=float("inf"), device="cpu")

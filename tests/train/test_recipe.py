@@ -36,6 +36,10 @@ def test_every_shipped_recipe_validates_and_its_task_takes_its_options():
         ("budget: {cpu: {steps: 1, minutes: 2}}", "either steps or minutes"),
         ("batch: many", "batch: "),
         ("seed: -1", "seed: "),
+        (f"seed: {2**63}", "seed: "),
+        ("optimiser: {betas: [2, 3]}", "optimiser.betas.0: "),
+        ("ema: -1", "ema"),
+        ("budget: {cpu: {minutes: .inf}}", "budget.cpu.minutes: "),
         ("batch: [", "not a readable recipe"),
         ("- 1", "not a readable recipe"),
     ],
@@ -64,6 +68,10 @@ def test_settings(tmp_path):
     assert chosen.optimiser.lr == 1e-4
     assert chosen.options == {"scale": 2, "layer": "conv1"}
     assert chosen.ema == 0.99
+    path = written(tmp_path, HEAD + "options:\n")
+    assert recipes.load(path, ["scale=2"]).options == {"scale": 2}
+    with pytest.raises(RecipeError, match="name: "):
+        recipes.load(path, ["scale=2", "name=foo/"])
 
 
 @pytest.mark.parametrize("setting", ["batch", "=3", "batch.x=3", "batch=["])

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unpool.errors import PictureError
 from unpool.train.task import Loss, Options, Task
 
 
@@ -31,6 +32,15 @@ class Points:
         return {"x": x, "y": y}
 
 
+class Broken(Points):
+    """Points of which one cannot be read."""
+
+    def sample(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        if index == 7:
+            raise PictureError("point-7.txt: damaged")
+        return super().sample(index, rng)
+
+
 class Regression(Task):
     """A dense network fits a linear map, with dropout so that torch's global randomness matters."""
 
@@ -39,6 +49,9 @@ class Regression(Task):
         scale: float = 1.0
         width: int = 8
         noisy: bool = True
+        frozen: bool = False
+        blind: int = 0  # evaluations that give no number
+        broken: bool = False
 
     input_range = {"x": (-1.1, 1.1)}
 
@@ -46,10 +59,12 @@ class Regression(Task):
         super().__init__(options, data)
         width, drop = options.width, 0.1 * options.noisy
         self.networks = {"net": nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Dropout(drop), nn.Linear(width, 2))}
+        self.networks["net"][0].requires_grad_(not options.frozen)
         self.optimisers = {"net": ["net"]}
+        self.asked = 0
 
     def dataset(self) -> Points:
-        return Points(poison=self.options.poison, scale=self.options.scale)
+        return Broken() if self.options.broken else Points(poison=self.options.poison, scale=self.options.scale)
 
     def losses(self, batch: dict[str, Tensor], step: int, generator: torch.Generator) -> Iterator[Loss]:
         noise = 1e-3 * self.options.noisy * torch.randn(batch["x"].shape, generator=generator, device=batch["x"].device)
@@ -59,6 +74,9 @@ class Regression(Task):
         points = Points()
         target = np.stack([points.x[:, 0] - 2 * points.x[:, 1], 0.5 * points.x[:, 0]], 1)
         guess = self.networks["net"](torch.from_numpy(points.x))
+        self.asked += 1
+        if self.asked <= self.options.blind:
+            return {"mse": float("nan")}
         return {"mse": float((guess - torch.from_numpy(target)).square().mean())}
 
 

@@ -58,8 +58,8 @@ def bench(
     from unpool.images.atomic import atomic
     from unpool.zoo.measure import hardware
 
-    if to is not None and not to.absolute().parent.is_dir():
-        raise UnpoolError(f"there is no folder {to.parent}: make it first")
+    if to is not None and (to.is_dir() or not to.absolute().parent.is_dir()):
+        raise UnpoolError(f"{to} cannot be written: give the name of a file in a folder that exists")
     torch.set_num_threads(2)
     progress = Console(stderr=True)
     report = progress.log if sys.stderr.isatty() else lambda _line: None

@@ -47,6 +47,7 @@ def train(
     chosen = recipes.load(recipe, settings or [])
 
     import torch
+    from lightning_fabric.utilities import rank_zero_only
 
     from unpool.train.loop import train as run
 
@@ -64,5 +65,7 @@ def train(
         precision=precision,
         resume=resume,
     )
+    if rank_zero_only.rank:
+        return  # the first process tells
     print("  ".join(f"{name} {value:.4g}" for name, value in figures.items()))
     print(out / f"{chosen.name.split('/')[-1]}.safetensors")

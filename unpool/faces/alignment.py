@@ -54,7 +54,10 @@ def crop_matrix(landmarks: np.ndarray, size: int = SIZE, margin: float = 0.0) ->
 
 def check_landmarks(landmarks: object) -> np.ndarray:
     """Five points (x, y) as floats (5, 2); `PictureError` says what is wrong with others."""
-    points = np.asarray(landmarks, dtype=np.float64)
+    try:
+        points = np.asarray(landmarks, dtype=np.float64)
+    except (TypeError, ValueError):
+        points = np.empty(0)
     if points.shape != (5, 2) or not np.isfinite(points).all():
         raise PictureError(
             f"landmarks of shape {points.shape}: give five finite points (x, y): the eyes, the nose and the "

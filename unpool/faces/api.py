@@ -179,6 +179,13 @@ def loaded(model: str | Path = RECOGNISER, device: str = "auto") -> Any:
     return load(model, device)
 
 
+def _recogniser(model: str | Path, device: str) -> Recogniser:
+    made = loaded(model, device)
+    if not isinstance(made, Recogniser):
+        raise ModelError(f"{model} is no face recogniser; `unpool models --task faces` lists them")
+    return made
+
+
 def gallery_embedder() -> Recogniser:
     """unpool's own recogniser as a gallery wants it."""
     return loaded()
@@ -230,7 +237,7 @@ def embed(
     Raises:
         PictureError: no face was found.
     """
-    recogniser = loaded(model, device)
+    recogniser = _recogniser(model, device)
     picture = as_picture(picture)
     rgb = picture.rgb()
     if aligned or landmarks is not None:
@@ -263,7 +270,7 @@ def verify(
     Raises:
         PictureError: a picture has no face.
     """
-    recogniser = loaded(model, device)
+    recogniser = _recogniser(model, device)
     one, other = (embed(p, aligned=aligned, model=model, device=device) for p in (first, second))
     cosine = float(one.embedding @ other.embedding)
     limit = recogniser.threshold(one.quality, other.quality) if threshold is None else threshold
@@ -296,6 +303,8 @@ def restore_face(
     rgb = picture.rgb()
     points = None if aligned else check_landmarks(landmarks if landmarks is not None else _largest(picture).landmarks)
     maker = loaded(model, device) if model is not None else _restorer(rgb, points, device)
+    if not isinstance(maker, Recogniser | Enlarger):
+        raise ModelError(f"{model} restores no faces; `unpool models --task faces` lists those that do")
     if isinstance(maker, Enlarger):
         margin = (LARGE - SIZE) / 2  # its crop shows a little more than the recogniser's
         small = _sized(rgb, SMALL) if points is None else warp(rgb, crop_matrix(points, SMALL, margin), SMALL)

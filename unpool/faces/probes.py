@@ -24,13 +24,13 @@ from unpool.train.data.photos import photos
 from unpool.zoo.imagenet import classes
 from unpool.zoo.measure import interleaved
 
-# Photographs of animals that show people too, found by looking; they are no pictures without a face.
 _TRAINED = {  # pictures of UTKFace's test groups that All-Age-Faces has as well
     "85_1_1_20170110182031363",
     "90_1_0_20170110143355280",
     "10_1_0_20170109204259563",
     "16_0_4_20170110232131606",
 }
+# Photographs of animals that show people too, found by looking; they are no pictures without a face.
 _WITH_PEOPLE = {
     "n01494475", "n02088466", "n02093859", "n02098286", "n02098413", "n02102040",
     "n02105641", "n02107908", "n02108422", "n02111500", "n02113712", "n02398521",

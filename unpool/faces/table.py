@@ -30,7 +30,7 @@ def write_rows(path: Path, rows: list[tuple[str, Embedded]], model: str) -> None
             with open(beside, "wb") as file:
                 np.savez(file, path=np.array(names), embedding=vectors, quality=qualities, model=np.array(model))
             return
-        with open(beside, "w", newline="", encoding="utf-8") as file:
+        with open(beside, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.writer(file)
             writer.writerow(["path", "quality", *(f"embedding{i}" for i in range(vectors.shape[1]))])
             writer.writerows([n, f"{q:.6g}", *(f"{v:.6g}" for v in e)] for n, q, e in zip(names, qualities, vectors))

@@ -175,7 +175,7 @@ class Page:
     def write(self, path: str | os.PathLike[str]) -> Path:
         """Write the page, whole or not at all; return its absolute path."""
         with atomic(path) as beside:
-            beside.write_text(self.html(), encoding="utf-8")
+            beside.write_text(self.html(), encoding="utf-8", errors="backslashreplace")
         return Path(path).absolute()
 
     def _add(self, block: str) -> None:

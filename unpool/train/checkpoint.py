@@ -17,12 +17,37 @@ _FORMAT = 1
 
 
 def save(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any], shard_bytes: int = SHARD_BYTES) -> None:
-    """Write a checkpoint to `folder`, replacing the one there only when the new one is whole."""
+    """Write a checkpoint to `folder`, replacing the one there only when the new one is whole.
+
+    Raises:
+        DataError: it cannot be written; the one before stays.
+    """
     beside, old = folder.with_name(folder.name + ".part"), folder.with_name(folder.name + ".old")
     shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    shards, shapes = _shards(tensors, shard_bytes)
+    document = {"format": _FORMAT, "shards": len(shards), "shapes": shapes, "state": state}
+    try:
+        beside.mkdir(parents=True)
+        for number, shard in enumerate(shards):
+            save_file(shard, beside / f"shard-{number:03d}.safetensors")
+        (beside / "checkpoint.json").write_text(json.dumps(document), encoding="utf-8")
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise DataError(
+            f"the checkpoint in {folder} cannot be written ({' '.join(str(error).split())}); the one before stays"
+        ) from None
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    beside.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _shards(tensors: dict[str, Tensor], shard_bytes: int) -> tuple[list[dict[str, Tensor]], dict[str, list[int]]]:
+    """Tensors as files of at most `shard_bytes`, flat, and the shapes they have."""
     shards: list[dict[str, Tensor]] = [{}]
-    shapes, room = {}, shard_bytes
+    shapes: dict[str, list[int]] = {}
+    room = shard_bytes
     for name, tensor in tensors.items():
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         shapes[name] = list(tensor.shape)
@@ -36,15 +61,7 @@ def save(folder: Path, tensors: dict[str, Tensor], state: dict[str, Any], shard_
                 room = shard_bytes
             shards[-1][f"{name}#{piece}"] = part.clone()
             room -= size
-    for number, shard in enumerate(shards):
-        save_file(shard, beside / f"shard-{number:03d}.safetensors")
-    document = {"format": _FORMAT, "shards": len(shards), "shapes": shapes, "state": state}
-    (beside / "checkpoint.json").write_text(json.dumps(document), encoding="utf-8")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    beside.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    return shards, shapes
 
 
 def exists(folder: Path) -> bool:
@@ -77,8 +94,9 @@ def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             name: torch.cat([pieces[name][piece] for piece in sorted(pieces[name])]).reshape(shape)
             for name, shape in document["shapes"].items()
         }
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        written, state = document["format"], document["state"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         raise DataError(f"the checkpoint in {place} is damaged ({' '.join(str(error).split())})") from None
-    if document["format"] != _FORMAT:
-        raise DataError(f"the checkpoint in {place} is of format {document['format']}; this version reads {_FORMAT}")
-    return tensors, document["state"]
+    if written != _FORMAT:
+        raise DataError(f"the checkpoint in {place} is of format {written}; this version reads {_FORMAT}")
+    return tensors, state

@@ -22,7 +22,7 @@ from unpool.train.machines import (
     to_device,
     wait_for_all,
 )
-from unpool.train.recipe import Budget, Recipe
+from unpool.train.recipe import Budget, Recipe, validated
 from unpool.train.schedule import Clock, learning_rate
 from unpool.train.ship import earlier, hardware, write_weights
 from unpool.train.state import State
@@ -71,10 +71,17 @@ def train(
     return _Run(fabric, recipe, out, data, _budget(recipe, fabric.device, steps, minutes), resume).train()
 
 
+def _from_worker(error: UnpoolError) -> UnpoolError:
+    """The error itself, without the worker's traceback that torch puts before it."""
+    said = str(error)
+    return type(error)(said.strip().splitlines()[-1].partition(": ")[2]) if "Original Traceback" in said else error
+
+
 def _budget(recipe: Recipe, device: torch.device, steps: int | None, minutes: float | None) -> Budget:
     planned = recipe.budget.get("gpu" if device.type == "cuda" else "cpu")
     if steps or minutes:
-        return Budget(steps=steps, minutes=minutes, batch=planned.batch if planned else None)
+        asked = {"steps": steps, "minutes": minutes, "batch": planned.batch if planned else None}
+        return validated(Budget, asked, "the budget asked for")  # type: ignore[no-any-return]
     if planned is None:
         raise RecipeError(f"recipe {recipe.name} has no budget for {device.type}: give --steps or --minutes")
     return planned
@@ -100,9 +107,11 @@ class _Run:
         elapsed = 0.0
         if resume:
             tensors, numbers = checkpoint.load(out / "checkpoint")
-            self.state.load(tensors, numbers)
-            self.watch.usual = numbers["usual"]
-            elapsed = numbers["elapsed"]
+            try:
+                self.state.load(tensors, numbers)
+                self.watch.usual, elapsed = numbers["usual"], numbers["elapsed"]
+            except (KeyError, TypeError) as error:
+                raise DataError(f"the checkpoint in {out / 'checkpoint'} is damaged (it lacks {error})") from None
         self.clock = Clock(budget, elapsed)
         self.started = self.saved = time.monotonic()
         self.waited = 0.0
@@ -166,7 +175,10 @@ class _Run:
         )
         while True:
             began = time.monotonic()
-            batch = next(batches)
+            try:
+                batch = next(batches)
+            except UnpoolError as error:
+                raise _from_worker(error) from None
             indices = batch.pop("index").tolist()
             if self.state.step == self.first_step:
                 order.check_range(batch, self.task.input_range, self.dataset.name(indices[0]))

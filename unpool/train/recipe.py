@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -19,11 +19,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_Share = Annotated[float, Field(ge=0, lt=1)]
+
+
 class Optimiser(_Strict):
     """AdamW and its learning-rate schedule."""
 
     lr: float = Field(1e-3, gt=0)
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[_Share, _Share] = (0.9, 0.99)
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["cosine", "onecycle", "constant"] = "cosine"
     warmup: float = Field(0.02, ge=0, lt=1, description="share of the budget over which the rate rises from zero")
@@ -34,7 +37,7 @@ class Budget(_Strict):
     """How long to train on one kind of device: steps or minutes."""
 
     steps: int | None = Field(None, gt=0)
-    minutes: float | None = Field(None, gt=0)
+    minutes: float | None = Field(None, gt=0, allow_inf_nan=False)
     batch: int | None = Field(None, gt=0, description="overrides the recipe's batch on this device")
 
     @model_validator(mode="after")
@@ -54,18 +57,18 @@ class Best(_Strict):
 class Recipe(_Strict):
     """One trained model: what it is, its data, schedule, seed, budget and the figures to expect."""
 
-    name: str
+    name: str = Field(pattern=r"[^/]$", description="folders and a last part, which names the weight file")
     task: str = Field(description="dotted class, package.module:Class, or path/to/file.py:Class")
     about: str = ""
     options: dict[str, Any] = {}
     data: list[str] = []
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     batch: int = Field(16, gt=0)
     workers: int | None = Field(None, ge=0, description="loader processes; by default 1 on a CPU, more beside a GPU")
     optimiser: Optimiser = Optimiser()
     optimisers: dict[str, Optimiser] = {}
     clip: float | None = Field(1.0, gt=0)
-    ema: float | dict[str, float] | None = None
+    ema: _Share | dict[str, _Share] | None = None
     evaluate_every: float = Field(0.1, gt=0, description="below 1 a share of the budget, else steps")
     checkpoint_every: int | None = Field(None, gt=0, description="steps; by default every two minutes")
     lost_after: float = Field(600, gt=0, description="seconds of waiting after which another process counts as lost")
@@ -120,7 +123,7 @@ def _resolve(dotted: str) -> type[Task]:
         else:
             module = importlib.import_module(module_name)
         cls = getattr(module, class_name)
-    except (ImportError, AttributeError, FileNotFoundError, ValueError) as error:
+    except (ImportError, AttributeError, FileNotFoundError, SyntaxError, ValueError) as error:
         raise RecipeError(f"task {dotted!r} cannot be imported ({error}); write package.module:Class") from None
     if not (isinstance(cls, type) and issubclass(cls, Task)):
         raise RecipeError(f"task {dotted!r} is not a subclass of unpool.train.task.Task")
@@ -172,7 +175,9 @@ def _lay_over(values: dict[str, Any], setting: str) -> None:
         parts = ["options", *parts]
     target = values
     for part in parts[:-1]:
-        target = target.setdefault(part, {})
+        if target.get(part) is None:
+            target[part] = {}
+        target = target[part]
         if not isinstance(target, dict):
             raise RecipeError(f"--set {key}: {part!r} holds no keys")
     try:

@@ -11,6 +11,11 @@ from unpool.errors import DataError, RecipeError
 from unpool.train.recipe import Recipe
 from unpool.train.task import Task
 
+_OTHER_PARAMETERS = (
+    "the checkpoint trained other parameters than are to be trained now: give the settings it began with, or train "
+    "into a new folder"
+)
+
 
 class State:
     """The changing part of a run: built from a task and a recipe, saved to and restored from named tensors."""
@@ -129,10 +134,26 @@ class State:
             "best_figure": self.best_figure,
             "rate_scale": self.rate_scale,
             "rollbacks": self.rollbacks,
+            "trained": self._trained(),
+        }
+
+    def _trained(self) -> dict[str, list[str]]:
+        """The names of each optimiser's parameters, in no order that counts."""
+        return {
+            name: [
+                f"{n}.{key}" for n in networks for key, p in self.task.networks[n].named_parameters() if p.requires_grad
+            ]
+            for name, networks in self.task.optimisers.items()
         }
 
     def load(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-        """Restore what `tensors()` and `numbers()` gave."""
+        """Restore what `tensors()` and `numbers()` gave.
+
+        Raises:
+            DataError: they are of another network, or of one of which other parameters were trained.
+        """
+        if numbers.get("trained", self._trained()) != self._trained():
+            raise DataError(_OTHER_PARAMETERS)
         best = {key.removeprefix("best/"): value for key, value in tensors.items() if key.startswith("best/")}
         self._restore({key: value for key, value in tensors.items() if not key.startswith("best/")})
         self.best = {key: value.to(self.task.device) for key, value in best.items()}
@@ -144,7 +165,9 @@ class State:
             for name, network in self.task.networks.items():
                 network.load_state_dict(_below(tensors, f"network/{name}/"))
             for name, average in self.averages.items():
-                for key, value in _below(tensors, f"average/{name}/").items():
+                # A run that kept no averages goes on with its weights for them.
+                kept = _below(tensors, f"average/{name}/") or _below(tensors, f"network/{name}/")
+                for key, value in kept.items():
                     average[key].copy_(value)
             for name, optimiser in self.optimisers.items():
                 moments: dict[int, dict[str, Tensor]] = {}
@@ -152,11 +175,22 @@ class State:
                     number, _, moment = key.partition("/")
                     # Cloned: an optimiser updates in place, and `best` must stay what it was.
                     moments.setdefault(int(number), {})[moment] = value.clone()
+                self._check_moments(name, moments)
                 optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
         except (RuntimeError, KeyError) as error:
             raise DataError(
                 f"the checkpoint is of another network: train into a new folder ({str(error).splitlines()[0]})"
             ) from None
+
+    def _check_moments(self, name: str, moments: dict[int, dict[str, Tensor]]) -> None:
+        """DataError unless every moment fits its parameter: a fused optimiser would write past the end of others."""
+        parameters = self.parameters[name]
+        for number, kept in moments.items():
+            fits = number < len(parameters) and all(
+                value.dim() == 0 or value.shape == parameters[number].shape for value in kept.values()
+            )
+            if not fits:
+                raise DataError(_OTHER_PARAMETERS)
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:

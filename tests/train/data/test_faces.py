@@ -1,5 +1,7 @@
 """Faces: one template, people under one number, whole people held out, and the corners without a picture."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -185,3 +187,24 @@ def test_too_few_held_out_people_are_not_halved(tmp_path):
     assert [half.tolist() for half in halves(pack, "a")] == [list(range(6))] * 2
     with pytest.raises(DataError, match="nobody in b is held out"):
         halves(pack, "b")
+
+
+def test_pictures_of_other_sizes_are_no_aligned_faces(small_sets):
+    jpeg(small_sets / "faces/own_aligned/A/raw.jpg", (640, 480), 5)
+    with pytest.raises(DataError, match="is 640x480, not the template's 128x128"):
+        faces(64, small_sets)
+
+
+def test_lines_that_are_none_in_celebas_list(small_sets):
+    place = small_sets / "faces/celeba/identity_CelebA.txt"
+    place.write_text("000009.jpg 12\n\n")
+    assert "celeba/000009.jpg" in faces(64, small_sets).names
+    place.write_text("000009.jpg 12\n000010.jpg\n")
+    with pytest.raises(DataError, match="line 2"):
+        faces(64, small_sets)
+
+
+def test_people_whose_names_are_no_utf_8(small_sets):
+    name = os.fsdecode(b"caf\xe9")
+    jpeg(small_sets / "faces/own_aligned" / name / "me.jpg", (128, 128), 5)
+    assert f"own_aligned/{name}/me.jpg" in faces(64, small_sets).names

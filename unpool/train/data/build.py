@@ -19,7 +19,7 @@ def fingerprint(folders: list[Path]) -> str:
             below.sort()
             shown = os.path.relpath(inside, folder)
             listing += [f"{shown}/{file} {os.stat(os.path.join(inside, file)).st_size}" for file in sorted(files)]
-    return hashlib.sha256("\n".join(listing).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join(listing).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def built(

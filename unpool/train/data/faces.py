@@ -36,6 +36,7 @@ TRAINING_SETS = (
     "own-aligned",
     "celeba",
 )
+_CELEBA_SIZES = ((218, 178), (109, 89))  # height and width of its own alignment, whole and at half size
 _OWN = "own_aligned"
 SHARP = (_OWN, "celeba_aligned")  # folders whose every picture is sharp and fills the template
 
@@ -151,9 +152,9 @@ def _entries(folders: list[Path], size: int) -> Iterator[Entry]:
         layout = _layout(folder)
         for path, name, person in layout:
             face = rgb8(path)
-            if face.shape[0] != face.shape[1]:
+            if face.shape[:2] in _CELEBA_SIZES:
                 face = celeba_to_template(face)
-            elif face.shape[0] != SIZE:
+            elif face.shape[:2] != (SIZE, SIZE):
                 raise DataError(f"{path} is {face.shape[1]}x{face.shape[0]}, not the template's {SIZE}x{SIZE}")
             if size != SIZE:
                 face = resized(face, size)
@@ -169,9 +170,12 @@ def _layout(folder: Path) -> Iterator[tuple[Path, str, str | None]]:
             for row in csv.DictReader(file):
                 yield folder / row["picture"], row["picture"], f"celeba/{int(row['person']):05d}"
     elif (folder / "identity_CelebA.txt").is_file():
-        for line in (folder / "identity_CelebA.txt").read_text().splitlines():
-            picture, person = line.split()
-            yield folder / "img_align_celeba" / picture, picture, f"celeba/{int(person):05d}"
+        for number, line in enumerate((folder / "identity_CelebA.txt").read_text().splitlines(), 1):
+            words = line.split()
+            if words and not (len(words) == 2 and words[1].isdecimal()):
+                raise DataError(f"{folder / 'identity_CelebA.txt'}, line {number}: not a picture and a person's number")
+            if words:
+                yield folder / "img_align_celeba" / words[0], words[0], f"celeba/{int(words[1]):05d}"
     else:
         for listed in pictures(folder):
             person = listed.label

@@ -5,5 +5,5 @@ import hashlib
 
 def in_held_out(name: str, share: float) -> bool:
     """Whether `name` falls into the held-out `share` of all names, by SHA-256 of the name."""
-    digest = hashlib.sha256(name.encode()).digest()
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64
