@@ -65,7 +65,7 @@ def train(
         precision=precision,
         resume=resume,
     )
-    if rank_zero_only.rank:
+    if getattr(rank_zero_only, "rank", 0):
         return  # the first process tells
     print("  ".join(f"{name} {value:.4g}" for name, value in figures.items()))
     print(out / f"{chosen.name.split('/')[-1]}.safetensors")
