@@ -31,7 +31,6 @@ def test_mistakes(folder, tmp_path):
     assert "there is no" in said("embed", tmp_path / "gone", "-o", out)
     assert "gives no codes" in said("embed", folder, "-o", tmp_path / "other", "--model", "efficientnet-lite0")
     assert "holds something else" in said("embed", folder, "-o", folder)
-    assert "another options" in said("embed", folder, "-o", out, "--max-pixels", "1000")
 
 
 def test_commands_of_the_pages():
