@@ -206,6 +206,13 @@ def test_a_wish_out_of_reach_is_refused(photo, wish):
         api.compress(Picture(photo), **wish)
 
 
+@needs_weights
+@pytest.mark.parametrize("wish", [{"bpp": 1}, {"bpp": 1e6}])
+def test_a_wish_out_of_reach_of_one_pixel_is_refused(wish):
+    with pytest.raises(PictureError, match="out of reach"):
+        api.compress(Picture(np.zeros((1, 1, 3), np.uint8)), **wish)
+
+
 def test_a_wish_is_finite(codec, photo):
     for wish in ({"bpp": np.inf}, {"psnr": np.nan}):
         with pytest.raises(PictureError, match="finite and above 0"):

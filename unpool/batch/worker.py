@@ -73,9 +73,8 @@ class Worker:
                     self.failed += row["error"] is not None
                     yield {"input": _shown(picture), "worker": self.name, **row}
             except (Exception, GeneratorExit, KeyboardInterrupt):
-                os.ftruncate(
-                    here, start
-                )  # a full disk is no fault of the picture; of a killed worker the attempt stays
+                # A full disk is no fault of the picture; only of a worker that is killed does the attempt stay.
+                os.ftruncate(here, start)
                 raise
             finally:
                 os.close(here)

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,23 +119,20 @@ class _Encoding:
             raise PictureError("give one of bpp, psnr and size, not several")
         if any(wish is not None and not 0 < wish < math.inf for wish in (bpp, psnr, size)):
             raise PictureError("bpp, psnr and size must be finite and above 0")
-        if bpp is not None:
-            wished = bpp * self.picture.height * self.picture.width / 8
         if size is not None:
-            wished = size
-        if bpp is not None or size is not None:
-            trial = rate.search(lambda t: len(self.code(t)), wished, tolerance=0.015, never_above=size is not None)
-            if size is not None and trial.value > size:
+            trial = rate.search(lambda t: len(self.code(t)), size, tolerance=0.015, never_above=True)
+            if trial.value > size:
                 raise PictureError(
                     f"this picture does not fit into {size} bytes: quality 1 needs {trial.value:.0f}; make it smaller"
                 )
-            if bpp is not None and abs(trial.value / wished - 1) > _NEAR_BITS:
-                _refuse_at_the_end(trial, f"{bpp:g} bits per pixel", trial.value / wished * bpp)
+            return self.code(trial.tenths)
+        if bpp is not None:
+            trial = rate.search(self.bpp, bpp, tolerance=0.015)
+            _check_reached(trial, self.bpp, bpp, _NEAR_BITS * bpp, "bits per pixel")
             return self.code(trial.tenths)
         if psnr is not None:
             trial = rate.search(self.psnr, psnr, tolerance=0.05, logarithmic=False)
-            if abs(trial.value - psnr) > _NEAR_DECIBELS:
-                _refuse_at_the_end(trial, f"{psnr:g} dB", trial.value)
+            _check_reached(trial, self.psnr, psnr, _NEAR_DECIBELS, "dB")
             return self.code(trial.tenths)
         if not 1 <= quality <= 100:
             raise PictureError(f"quality is {quality}: give 1 to 100")
@@ -159,6 +157,10 @@ class _Encoding:
         before, after = self.extras
         return container.write(header, [*before, *streams, *after])
 
+    def bpp(self, tenths: int) -> float:
+        """Bits of the file for each pixel."""
+        return 8 * len(self.code(tenths)) / (self.picture.height * self.picture.width)
+
     def psnr(self, tenths: int) -> float:
         """Decibels of the decoded file, over all channels."""
         decoded = self.codec.decompress(self.code(tenths)).samples.astype(np.float64)
@@ -178,11 +180,16 @@ class _Encoding:
         return y
 
 
-def _refuse_at_the_end(trial: rate.Trial, wished: str, reached: float) -> None:
-    """PictureError where a search ended at the lowest or highest quality; between them steps may be coarse."""
-    if trial.tenths in (rate.LOW, rate.HIGH):
+def _check_reached(trial: rate.Trial, measure: Callable[[int], float], wished: float, near: float, unit: str) -> None:
+    """PictureError where even the lowest or the highest quality leaves a picture on the same side of what is wished.
+
+    Between them steps may be coarse, and then the nearest is taken.
+    """
+    above = trial.value > wished
+    end = rate.LOW if above else rate.HIGH
+    if abs(trial.value - wished) > near and (measure(end) > wished) == above:
         raise PictureError(
-            f"{wished} are out of reach for this picture: quality {trial.tenths / 10:g} gives {reached:.3g}"
+            f"{wished:g} {unit} are out of reach for this picture: quality {end / 10:g} gives {measure(end):.3g}"
         )
 
 

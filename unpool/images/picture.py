@@ -88,6 +88,18 @@ class Picture:
         planes /= np.iinfo(samples.dtype).max
         return torch.from_numpy(planes)
 
+    def without_idle_alpha(self) -> Picture:
+        """The picture without an alpha that hides nothing; the picture itself where it hides something or is not there.
+
+        Examples:
+            >>> opaque = Picture(np.zeros((2, 2, 3), np.uint8), alpha=np.full((2, 2), 255, np.uint8))
+            >>> opaque.without_idle_alpha().alpha is None
+            True
+        """
+        if self.alpha is None or bool((self.alpha < np.iinfo(self.alpha.dtype).max).any()):
+            return self
+        return Picture(self.samples, None, self.exif, self.icc)
+
     def rgb(self) -> torch.Tensor:
         """The samples as float32 (1, 3, H, W) in [0, 1]: a grey picture three times over."""
         return self.tensor().expand(1, 3, -1, -1).contiguous()

@@ -102,10 +102,9 @@ def _fitted(picture: Picture, known: Format, quality: int | None, background: tu
 def _flattened(picture: Picture, background: tuple[int, int, int] | None, known: Format) -> Picture:
     """The picture on its background; without its alpha where a format that has none loses nothing by it."""
     assert picture.alpha is not None
-    top = int(np.iinfo(picture.alpha.dtype).max)
     if background is None:
-        opaque = not known.alpha and bool((picture.alpha == top).all())
-        return Picture(picture.samples, None, picture.exif, picture.icc) if opaque else picture
+        return picture if known.alpha else picture.without_idle_alpha()
+    top = int(np.iinfo(picture.alpha.dtype).max)
     behind = np.array(background, np.float64) * (top / 255)
     share = picture.alpha[:, :, None] / top
     mixed = np.rint(picture.samples * share + behind * (1 - share)).astype(picture.samples.dtype)

@@ -42,8 +42,8 @@ NOTES = {
     "not finite, or where the network is at last no better on held-out pictures than the mean training picture, so a "
     "run that is stuck counts. Spread is the largest less the least PSNR of the other runs",
     "shipped": "the weights as they are, on pictures that trained them and on held-out ones. Held-out photographs "
-    "chose weights, faces and garments did not. The gap stands beside its standard error, and is no proof for other "
-    "pictures",
+    "chose weights, faces and garments did not. The gap stands beside its standard error (for pairs of "
+    "faces, which share people, it is larger than said), and is no proof for other pictures",
     "thousand pictures": "a small autoencoder trained here, judged on those pictures and on Fashion-MNIST's test part",
     "data": "equal steps, not trained to the end: of fewer pictures each is seen more often. A smaller share is part "
     "of a larger one, one seed",

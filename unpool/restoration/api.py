@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -108,10 +107,8 @@ def restore_file(
     """
     wish = Wish(**options)
     known = read(source, max_pixels=max_pixels, keep_location=keep_location)
-    if known.alpha is not None and not format_of_suffix(out).alpha:
-        top = np.iinfo(known.alpha.dtype).max
-        if bool((known.alpha == top).all()):  # nothing is lost without it
-            known = Picture(known.samples, None, known.exif, known.icc)
+    if not format_of_suffix(out).alpha:
+        known = known.without_idle_alpha()
     plan = make_plan(wish, known, source)
     height, width = plan.size(known)
     check_output(out, height=height, width=width, alpha=known.alpha is not None)

@@ -106,13 +106,13 @@ class Wish:
             raise UnpoolError(f"strength is {self.strength}: give 0 (faithful) to 1 (strong)")
         if self.scale is not None and not 1 <= self.scale <= 16:
             raise UnpoolError(f"scale is {self.scale}: give 1 to 16")
-        known = (*([] if self.blur is None else [self.blur]), *(self.motion or ())[:1])
-        if not all(0 <= pixels <= _LARGEST_BLUR for pixels in known) or not math.isfinite((self.motion or (0, 0))[1]):
+        length, angle = self.motion or (0.0, 0.0)
+        if not all(0 <= pixels <= _LARGEST_BLUR for pixels in (self.blur or 0.0, length)) or not math.isfinite(angle):
             raise UnpoolError(f"a known blur has 0 to {_LARGEST_BLUR} pixels, and motion a finite angle")
         if self.blur is not None and self.motion is not None:
             raise UnpoolError("give the blur or the motion that is known, not both")
         if self.method == "network":
-            if not self.sigma is self.blur is self.motion is None:
+            if any(known is not None for known in (self.sigma, self.blur, self.motion)):
                 raise UnpoolError("a network finds noise and blur itself: leave them out, or choose a classical method")
             return
         if self.model is not None or self.task != "auto" or self.strength:

@@ -47,10 +47,11 @@ class Watch:
     def compare(self, figure: float, higher: bool) -> None:
         """Keep the weights if `figure` is the best so far; return to the best if it fell too far below."""
         state, kept = self.state, self.state.best_figure
-        first = kept is None or not math.isfinite(kept)
-        if math.isfinite(figure) and (kept is None or first or (figure > kept if higher else figure < kept)):
+        if kept is not None and not math.isfinite(kept):
+            kept = None
+        if math.isfinite(figure) and (kept is None or (figure > kept if higher else figure < kept)):
             state.keep_as_best(figure)
-        elif self.recipe.rollback is not None and kept is not None and not first:
+        elif self.recipe.rollback is not None and kept is not None:
             better, worse = (kept, figure) if higher else (figure, kept)
             if not math.isfinite(figure) or better > self.recipe.rollback * worse:
                 self._roll_back(f"the figure went from {kept:.4g} to {figure:.4g}")
